@@ -1,0 +1,16 @@
+/** Identities and names, behind a service so that the same seed gives the same ones. */
+import { Context } from "effect"
+import type { Effect } from "effect"
+
+export class Ids extends Context.Service<
+  Ids,
+  {
+    /** A random UUID (version 4), lower case. */
+    readonly uuid: Effect.Effect<string>
+    /**
+     * A worker name as CDS makes them: lower case letters, digits and dashes, at most 63 characters, `prefix-` in front where one is
+     * given (cds-contract 10.6).
+     */
+    readonly workerName: (prefix: string) => Effect.Effect<string>
+  }
+>()("rookery/services/Ids") {}

@@ -1,0 +1,21 @@
+/** The addresses of the configured ranges. A lease belongs to a machine and ends only when that machine is proven gone. */
+import { Context } from "effect"
+import type { Effect } from "effect"
+import type { IpExhausted } from "../schema/Errors.ts"
+import type { MachineFacts, MachineId } from "../schema/Machine.ts"
+import type { Addressing } from "./VSphere.ts"
+
+export class IpPool extends Context.Service<
+  IpPool,
+  {
+    /** The first free address in configured order, atomically; DHCP when no range is configured. Idempotent per machine. */
+    readonly lease: (machine: MachineId) => Effect.Effect<Addressing, IpExhausted>
+    /** Takes over the address that an adopted machine's annotation names. */
+    readonly adopt: (machine: MachineId, ip: string) => Effect.Effect<void>
+    readonly release: (machine: MachineId) => Effect.Effect<void>
+    /** Keeps account of addresses that machines of others hold (annotation and guest network). */
+    readonly observe: (facts: MachineFacts) => Effect.Effect<void>
+    readonly forget: (facts: MachineFacts) => Effect.Effect<void>
+    readonly count: Effect.Effect<{ readonly total: number; readonly leased: number; readonly foreign: number }>
+  }
+>()("rookery/services/IpPool") {}

@@ -1,0 +1,41 @@
+/** What the hatchery tells about itself: on `/mon/*`, in heartbeats, on the live table. Reading it has no side effect. */
+import { Context } from "effect"
+import type { Effect } from "effect"
+import type { MachineId, MachineRef } from "../schema/Machine.ts"
+import type { MonitoringStatus } from "../schema/Monitoring.ts"
+
+/** One machine of ours, for people. Times in milliseconds since the epoch. */
+export interface MachineRow {
+  readonly id: MachineId
+  readonly ref: MachineRef | undefined
+  readonly name: string
+  readonly state: string
+  /** When the state was entered. */
+  readonly since: number
+  /** When the state's deadline passes. */
+  readonly deadline: number | undefined
+  readonly template: string
+  readonly job: string | undefined
+  readonly ip: string | undefined
+  /** Why it is where it is, when that is not obvious: the last failure, the reason for reaping. */
+  readonly reason: string | undefined
+}
+
+/** Why a job waits or was refused (promise 7). */
+export interface Decision {
+  readonly job: string
+  readonly at: number
+  readonly reason: string
+}
+
+export class Monitor extends Context.Service<
+  Monitor,
+  {
+    readonly status: Effect.Effect<MonitoringStatus>
+    readonly machines: Effect.Effect<ReadonlyArray<MachineRow>>
+    /** Newest first, one per job. */
+    readonly waiting: Effect.Effect<ReadonlyArray<Decision>>
+    /** Addresses leased now. */
+    readonly leased: Effect.Effect<number>
+  }
+>()("rookery/services/Monitor") {}

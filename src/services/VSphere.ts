@@ -1,0 +1,79 @@
+/**
+ * What may be done to machines in vCenter. Each effect returns when the change is done there (its task has ended), fails with a
+ * classified VSphereError, and never repeats a call whose outcome is unknown.
+ */
+import { Context } from "effect"
+import type { Effect } from "effect"
+import type { ConfigInvalid, Conceded, VSphereError } from "../schema/Errors.ts"
+import type { MachineFacts, MachineId, MachineRef, Size } from "../schema/Machine.ts"
+
+/** Addressing of the first card; every further card of the template gets DHCP. */
+export type Addressing =
+  | { readonly _tag: "Dhcp" }
+  | {
+      readonly _tag: "Static"
+      readonly ip: string
+      readonly subnetMask: string
+      readonly gateway: string | undefined
+      readonly dns: ReadonlyArray<string>
+    }
+
+export interface ClonePlan {
+  readonly id: MachineId
+  readonly name: string
+  /** Name of the template (or powered-off machine) to clone, in the configured datacenter. */
+  readonly template: string
+  readonly annotation: string
+  readonly addressing: Addressing
+  readonly flavor: Size | undefined
+}
+
+/** What a guarded reconfigure changes; absent fields stay. */
+export interface MachineChange {
+  readonly name?: string
+  readonly annotation?: string
+  readonly size?: Size
+}
+
+/** A template as the clone needs to know it. */
+export interface TemplateFacts {
+  readonly ref: MachineRef
+  readonly name: string
+  readonly size: Size
+  /** True when it has a current snapshot, so that a clone shares its disks. */
+  readonly linked: boolean
+}
+
+export class VSphere extends Context.Service<
+  VSphere,
+  {
+    /**
+     * Logs in and finds datacenter, folder, resource pool, datastore and network once. Fails with ConfigInvalid (path, value, rule) for
+     * what the configuration names wrongly: wrong password, unknown datacenter, ambiguous network. Retries what is unreachable.
+     */
+    readonly validate: Effect.Effect<void, ConfigInvalid>
+    /** The template of that name in the mirror. Fails with kind `gone` when there is none, `invalid` when the name is ambiguous. */
+    readonly template: (name: string) => Effect.Effect<TemplateFacts, VSphereError>
+    /** Linked clone with Linux customization, powered on. An outcome that is not known fails with kind `unknown`: the caller looks for `id`. */
+    readonly clone: (plan: ClonePlan) => Effect.Effect<MachineRef, VSphereError>
+    /**
+     * One ReconfigVM_Task guarded by `changeVersion`. On ConcurrentAccess the machine is read again and the change is tried again as long
+     * as `stillOurs` holds for what is found, else Conceded. Checks the owner before sending.
+     */
+    readonly reconfigure: (
+      ref: MachineRef,
+      stillOurs: (facts: MachineFacts) => boolean,
+      change: MachineChange
+    ) => Effect.Effect<void, VSphereError | Conceded>
+    /** Already on counts as done. */
+    readonly powerOn: (ref: MachineRef) => Effect.Effect<void, VSphereError>
+    /** Asks the guest to shut down; powers off hard when it has not after the setting's time or has no Tools. Already off counts as done. */
+    readonly shutdown: (ref: MachineRef) => Effect.Effect<void, VSphereError>
+    /** Hard. Already off counts as done. */
+    readonly powerOff: (ref: MachineRef) => Effect.Effect<void, VSphereError>
+    /** Already gone counts as done. */
+    readonly destroy: (ref: MachineRef) => Effect.Effect<void, VSphereError>
+    /** Ends the session. Never fails. */
+    readonly logout: Effect.Effect<void>
+  }
+>()("rookery/services/VSphere") {}
