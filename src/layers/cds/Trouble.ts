@@ -1,0 +1,31 @@
+/** What is wrong with our contact to CDS now, per part: a call that goes through does not excuse a socket that does not open. */
+import { Effect, Ref } from "effect"
+
+export type Part = "api" | "events" | "queue"
+
+export interface Trouble {
+  /** Keeps the reason, and logs it when it is a new one. */
+  readonly report: (part: Part, reason: string) => Effect.Effect<void>
+  readonly clear: (part: Part) => Effect.Effect<void>
+  readonly current: Effect.Effect<string | undefined>
+}
+
+export const make: Effect.Effect<Trouble> = Effect.gen(function* () {
+  const reasons = yield* Ref.make<ReadonlyMap<Part, string>>(new Map())
+
+  return {
+    report: (part, reason) =>
+      Effect.gen(function* () {
+        const before = yield* Ref.getAndUpdate(reasons, (all) => new Map(all).set(part, reason))
+        if (before.get(part) !== reason) yield* Effect.logWarning(`CDS ${part}: ${reason}`)
+      }),
+    clear: (part) =>
+      Effect.gen(function* () {
+        const before = yield* Ref.getAndUpdate(reasons, (all) => new Map([...all].filter(([key]) => key !== part)))
+        if (before.has(part)) yield* Effect.logInfo(`CDS ${part}: well again`)
+      }),
+    current: Ref.get(reasons).pipe(
+      Effect.map((all) => (all.size === 0 ? undefined : [...all].map(([part, why]) => `${part}: ${why}`).join("; ")))
+    )
+  }
+})
