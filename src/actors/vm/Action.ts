@@ -1,0 +1,29 @@
+/** What a transition asks for besides the work of the new state: small things that are done at once, in order. */
+import type { Claim } from "./State.ts"
+
+export type Action =
+  /** A line that the user sees on the job. */
+  | {
+      readonly _tag: "Tell"
+      readonly claim: Claim
+      readonly level: "info" | "warning" | "error"
+      readonly text: string
+    }
+  /** The job is without a machine again; the dispatcher may look at it. `failed`: a try was spent on it. */
+  | { readonly _tag: "ReturnJob"; readonly claim: Claim; readonly reason: string; readonly failed: boolean }
+  /** The worker counts, and is no longer starting. */
+  | { readonly _tag: "CommitCapacity" }
+  | { readonly _tag: "FreeCapacity" }
+  | { readonly _tag: "FreeIp" }
+  /** The pool has one more ready machine: jobs that wait may look again. */
+  | { readonly _tag: "PoolGrew" }
+  /** The pool has one less: the nursery should look. */
+  | { readonly _tag: "PoolShrank" }
+  /** The template hatched well, or not. */
+  | { readonly _tag: "Hatched" }
+  | { readonly _tag: "HatchFailed"; readonly reason: string }
+  /** An operator should look. */
+  | { readonly _tag: "Alarm"; readonly text: string }
+
+/** What runs while the machine is in a state; its end is an event. Leaving the state interrupts it. */
+export type Work = "clone" | "boot" | "settle" | "claim" | "take" | "power" | "bootstrap" | "unclaim" | "reap"

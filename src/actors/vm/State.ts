@@ -1,0 +1,109 @@
+/**
+ * What a machine's actor knows (`Vm`) and where the machine is in its life (`VmState`). Data only; `transition.ts` says how one
+ * becomes another, `docs/state-machine.md` draws it.
+ */
+import type { Redacted } from "effect"
+import type { JobId } from "../../schema/Job.ts"
+import type { MachineFacts, MachineId, MachineRef, Size } from "../../schema/Machine.ts"
+
+/** What a job claims a machine for. Chosen before anything is sent. */
+export interface Claim {
+  readonly jobId: JobId
+  readonly region: string
+  readonly projectKey: string
+  readonly workerName: string
+  readonly modelName: string
+  /** Guest login of the model; the configuration's comes first (seed 6.2.3). Not written down: a restart asks CDS again. */
+  readonly login: { readonly username: string; readonly password: Redacted.Redacted<string> } | undefined
+  /** The flavor to apply while the machine is off. */
+  readonly size: Size | undefined
+  /** Milliseconds since the epoch: the worker's TTL counts from here. */
+  readonly startedAt: number
+}
+
+/** What becomes of the job when its machine is reaped. */
+export type Settlement =
+  /** Nothing: there is no job, it is over, or it was given back already. */
+  | "none"
+  /** It goes back to the queue if CDS still shows it as Scheduling for us. */
+  | "release"
+  /** It fails with the reason, unless it is final: it was given its time. */
+  | "fail"
+
+export type VmState =
+  /** The clone is being made; the machine may not exist yet. `lost`: the answer was lost, the inventory decides. */
+  | { readonly _tag: "Cloning"; readonly lost: boolean }
+  /** First boot of a pool machine: customization and address. */
+  | { readonly _tag: "Booting" }
+  /** Shutting down into the pool, then recorded as provisioned. */
+  | { readonly _tag: "Settling" }
+  /** Off, ready for a job. */
+  | { readonly _tag: "Provisioned" }
+  /** Leased for a job; the claim is being written. */
+  | { readonly _tag: "Reserved"; readonly claim: Claim; readonly cancelled: string | undefined }
+  /** The claim is written; the job is being taken. */
+  | { readonly _tag: "Renamed"; readonly claim: Claim; readonly cancelled: string | undefined }
+  /** The job is taken; powering on and getting ready. `on`: seen powered on. */
+  | { readonly _tag: "Powered"; readonly claim: Claim; readonly on: boolean }
+  /** The bootstrap is recorded. `signedIn`: CDS knows the worker. `resumed`: taken over; the bootstrap may have been started before. */
+  | { readonly _tag: "Running"; readonly claim: Claim; readonly signedIn: boolean; readonly resumed: boolean }
+  /** The claim is being undone: back to the pool. */
+  | { readonly _tag: "Returning" }
+  /** Cannot be acted upon (host disconnected, question pending); goes on where it was when it can. */
+  | { readonly _tag: "Held"; readonly was: HoldableState; readonly remaining: number }
+  /** Recorded for removal; left only when the inventory shows it gone. */
+  | { readonly _tag: "Reaping"; readonly claim: Claim | undefined; readonly settlement: Settlement }
+  /** Gone; its address is free. The end. */
+  | { readonly _tag: "Reaped" }
+  /** Somebody else's now. The end. */
+  | { readonly _tag: "Ceded" }
+
+export type StateTag = VmState["_tag"]
+export type StateOf<T extends StateTag> = Extract<VmState, { readonly _tag: T }>
+
+/** States in which something is to be done to an existing machine, so that being unable to act upon it matters. */
+export type HoldableState = StateOf<
+  "Booting" | "Settling" | "Provisioned" | "Powered" | "Running" | "Returning" | "Reaping"
+>
+
+export interface Vm {
+  readonly id: MachineId
+  /** Known once the machine exists. */
+  readonly ref: MachineRef | undefined
+  readonly template: string
+  /** The name it has in the pool, and goes back to. */
+  readonly poolName: string
+  readonly ip: string | undefined
+  /** Generation of the last write of ours that is known to have happened; 0 for a machine that has no key of ours. */
+  readonly generation: number
+  /** Its size in the pool, before any flavor. */
+  readonly size: Size | undefined
+  readonly createdAt: number
+  /** As last seen in the inventory. */
+  readonly facts: MachineFacts | undefined
+  readonly state: VmState
+  /** When the state was entered. */
+  readonly since: number
+  /** When its `Deadline` comes; undefined only at the end. */
+  readonly deadline: number | undefined
+  /** Why it is where it is, when that is not the usual course. */
+  readonly reason: string | undefined
+}
+
+export const isEnd = (state: VmState): state is StateOf<"Reaped" | "Ceded"> =>
+  state._tag === "Reaped" || state._tag === "Ceded"
+
+/** The claim a machine carries, in whatever state. */
+export const claimOf = (state: VmState): Claim | undefined =>
+  state._tag === "Held" ? claimOf(state.was) : "claim" in state ? state.claim : undefined
+
+/** The name the machine should have by what we know. */
+export const nameOf = (vm: Vm): string => vm.facts?.name ?? claimOf(vm.state)?.workerName ?? vm.poolName
+
+/** May be acted upon: its host answers and no question is pending (design, "Absent is not unreachable"). */
+export const reachable = (facts: MachineFacts): boolean =>
+  facts.connection === "connected" && facts.question === undefined
+
+/** Why a machine cannot be acted upon, for people. */
+export const unreachableReason = (facts: MachineFacts): string =>
+  facts.question !== undefined ? `vCenter asks: ${facts.question}` : `its connection state is ${facts.connection}`
