@@ -1,0 +1,209 @@
+/**
+ * One table of the configuration file, read key by key. Keys match without regard to case, as CDS's own reader does. Each thing that is
+ * wrong goes to the report and a default stands in, so that one reading finds every problem. What was read, secrets left out, is
+ * `told`: the object that CDS gets at signin.
+ */
+import { Redacted, Result } from "effect"
+import type { ConfigProblem } from "../Errors.ts"
+import { parseDuration } from "./duration.ts"
+
+/** Problems forbid the start; warnings are about what would be ignored. */
+export interface Report {
+  readonly problems: Array<ConfigProblem>
+  readonly warnings: Array<ConfigProblem>
+}
+
+export type Table = Readonly<Record<string, unknown>>
+
+export const isTable = (value: unknown): value is Table =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)
+
+/** How a key is told to CDS: under another name, or not at all. */
+export interface Telling {
+  readonly json?: string
+  readonly untold?: boolean
+}
+
+export interface Whole extends Telling {
+  readonly min?: number
+  readonly max?: number
+}
+
+/** Credentials inside an address are not shown. */
+const show = (value: unknown): string =>
+  value === undefined ? "(absent)" : JSON.stringify(value).replace(/[^\s/"]+@/g, "<redacted>@")
+
+export class Section {
+  /** Dotted path as the reference spells it, `hatchery.vsphere`. */
+  readonly path: string
+  readonly report: Report
+  readonly told: Record<string, unknown> = {}
+  readonly #values = new Map<string, { readonly key: string; readonly value: unknown }>()
+  readonly #unread = new Set<string>()
+  readonly #inner: Array<Section> = []
+
+  constructor(path: string, table: Table, report: Report) {
+    this.path = path
+    this.report = report
+    for (const [key, value] of Object.entries(table)) {
+      const folded = key.toLowerCase()
+      if (this.#values.has(folded)) this.problem(key, value, "the key stands twice in different case; keep one")
+      this.#values.set(folded, { key, value })
+      this.#unread.add(folded)
+    }
+  }
+
+  /** Says what is wrong with a key. Give `undefined` as the value of a key that is missing. */
+  problem(key: string, value: unknown, rule: string): void {
+    this.report.problems.push({ path: this.at(key), value: show(value), rule })
+  }
+
+  secretProblem(key: string, rule: string): void {
+    this.report.problems.push({ path: this.at(key), value: "<redacted>", rule })
+  }
+
+  warn(key: string, value: unknown, rule: string): void {
+    this.report.warnings.push({ path: this.at(key), value: show(value), rule })
+  }
+
+  at(key: string): string {
+    return this.path === "" ? key : `${this.path}.${key}`
+  }
+
+  raw(key: string): unknown {
+    this.#unread.delete(key.toLowerCase())
+    return this.#values.get(key.toLowerCase())?.value
+  }
+
+  /** Empty counts as absent. */
+  text(key: string, absent: string, telling: Telling = {}): string {
+    const value = this.raw(key)
+    const text = typeof value === "number" || typeof value === "boolean" ? String(value) : value
+    if (text !== undefined && typeof text !== "string") this.problem(key, value, `write a text: ${key} = "..."`)
+    return this.#tell(key, (typeof text === "string" && text.trim()) || absent, telling)
+  }
+
+  required(key: string, meaning: string): string {
+    const value = this.text(key, "")
+    if (value === "") this.problem(key, this.raw(key), `mandatory: ${meaning}`)
+    return value
+  }
+
+  /** Undefined when the key is absent or empty. Never told, never shown. */
+  secret(key: string): Redacted.Redacted<string> | undefined {
+    const value = this.raw(key)
+    if (value !== undefined && typeof value !== "string") this.secretProblem(key, `write a text: ${key} = "..."`)
+    return typeof value === "string" && value !== "" ? Redacted.make(value, { label: key }) : undefined
+  }
+
+  /** A secret that must be there; empty stands in when it is not. */
+  requiredSecret(key: string, meaning: string): Redacted.Redacted<string> {
+    const value = this.secret(key)
+    if (value === undefined) this.problem(key, undefined, `mandatory: ${meaning}`)
+    return value ?? Redacted.make("", { label: key })
+  }
+
+  whole(key: string, absent: number, { min = 0, max = 2 ** 31 - 1, ...telling }: Whole = {}): number {
+    const value = this.raw(key) ?? absent
+    const number = typeof value === "string" && /^\s*-?\d+\s*$/.test(value) ? Number(value) : value
+    const good = typeof number === "number" && Number.isInteger(number) && number >= min && number <= max
+    if (!good) this.problem(key, value, `write a whole number from ${min} to ${max}`)
+    return this.#tell(key, good ? number : absent, telling)
+  }
+
+  flag(key: string, absent: boolean, telling: Telling = {}): boolean {
+    const value = this.raw(key) ?? absent
+    const flag = value === "true" ? true : value === "false" ? false : value
+    if (typeof flag !== "boolean") this.problem(key, value, "write true or false")
+    return this.#tell(key, typeof flag === "boolean" ? flag : absent, telling)
+  }
+
+  /** A list of texts; one text with commas counts as a list, as for CDS. */
+  texts(key: string, absent: ReadonlyArray<string> = [], telling: Telling = {}): ReadonlyArray<string> {
+    const value = this.raw(key) ?? []
+    const list = typeof value === "string" ? value.split(",").map((item) => item.trim()) : value
+    const good = Array.isArray(list) && list.every((item) => typeof item === "string")
+    if (!good) this.problem(key, value, `write a list of texts: ${key} = ["..."]`)
+    const texts: ReadonlyArray<string> = good ? list.filter((item) => item !== "") : []
+    return this.#tell(key, texts.length > 0 ? texts : absent, telling)
+  }
+
+  /** A time in milliseconds, written as `"90s"`, `"1m30s"` or `"250ms"`. Ours only, never told. */
+  duration(key: string, absentMs: number): number {
+    const value = this.raw(key)
+    if (value === undefined) return absentMs
+    const parsed = typeof value === "string" ? parseDuration(value) : undefined
+    if (parsed === undefined) this.problem(key, value, 'write a time with its unit, above zero, such as "90s" or "10m"')
+    return parsed ?? absentMs
+  }
+
+  /** One of these words. */
+  word<A extends string>(key: string, words: ReadonlyArray<A>, absent: A, telling: Telling = {}): A {
+    const value = this.text(key, absent, telling)
+    const found = words.find((word) => word === value)
+    if (found === undefined && value !== "") this.problem(key, value, `write one of ${words.join(", ")}`)
+    return found ?? absent
+  }
+
+  /** A text that `parse` understands; undefined when there is none and `absent` is empty. */
+  parsed<A>(key: string, parse: (text: string) => Result.Result<A, string>, absent = ""): A | undefined {
+    const value = this.text(key, absent)
+    if (value === "") return undefined
+    const result = parse(value)
+    if (Result.isSuccess(result)) return result.success
+    this.problem(key, value, result.failure)
+    return undefined
+  }
+
+  /** A table inside this one; an empty one stands in when it is absent. */
+  section(key: string, telling: Telling = {}): Section {
+    const value = this.raw(key) ?? {}
+    if (!isTable(value)) this.problem(key, value, `write a table: [${this.at(key)}]`)
+    const section = new Section(this.at(key), isTable(value) ? value : {}, this.report)
+    this.#inner.push(section)
+    this.#tell(key, section.told, telling)
+    return section
+  }
+
+  /** A list of tables: `[[path.key]]`. */
+  sections(key: string, telling: Telling = {}): ReadonlyArray<Section> {
+    const value = this.raw(key) ?? []
+    const good = Array.isArray(value) && value.every(isTable)
+    if (!good) this.problem(key, value, `write a list of tables: [[${this.at(key)}]]`)
+    const sections = (good ? value : []).map(
+      (table: Table, index: number) => new Section(`${this.at(key)}[${index}]`, table, this.report)
+    )
+    this.#inner.push(...sections)
+    this.#tell(
+      key,
+      sections.map((section) => section.told),
+      telling
+    )
+    return sections
+  }
+
+  /** The tables of this table, by their names as written. */
+  named(): ReadonlyArray<readonly [name: string, section: Section]> {
+    return [...this.#values.values()]
+      .filter(({ value }) => isTable(value))
+      .map(({ key }) => [key, this.section(key)] as const)
+  }
+
+  /** Warns of each key that nobody has read, here and in the tables read from here. Call it last. */
+  end(): void {
+    for (const section of this.#inner) section.end()
+    for (const folded of this.#unread) {
+      const { key, value } = this.#values.get(folded)!
+      this.report.warnings.push({
+        path: this.at(key),
+        value: isTable(value) || Array.isArray(value) ? "(table or list)" : "<not shown>",
+        rule: "unknown key, it has no effect; correct its spelling or remove it"
+      })
+    }
+  }
+
+  #tell<A>(key: string, value: A, { json = key, untold = false }: Telling): A {
+    if (!untold) this.told[json] = value
+    return value
+  }
+}
