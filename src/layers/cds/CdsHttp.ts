@@ -1,5 +1,6 @@
 /** One call of the CDS API: headers, deadline, attempts and the reading of errors (cds-contract 0.1 to 0.3). Knows no session. */
-import { Clock, Data, Duration, Effect, Redacted, Schema } from "effect"
+import { Clock, Data, Duration, Effect, Option, Result, Schema } from "effect"
+import type { Redacted } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { HttpClientError, HttpMethod } from "effect/http"
 import { CdsError } from "../../schema/Errors.ts"
@@ -60,11 +61,13 @@ const kindOf = (status: number, id: number | undefined): CdsError["kind"] => {
   return id === ErrorId.notFound ? "notFound" : "refused"
 }
 
-const decodeFailure = Schema.decodeUnknownOption(WireFailure)
+const decodeFailure = Schema.decodeOption(WireFailure)
 
 const refusal = (call: string, { status, body }: Answer): AttemptFailed => {
-  const found = decodeFailure(body)
-  const failure = found._tag === "Some" && found.value.id !== 0 ? found.value : undefined
+  const failure = decodeFailure(body).pipe(
+    Option.filter(({ id }) => id !== 0),
+    Option.getOrUndefined
+  )
   const detail = failure?.from ? ` (${failure.from})` : ""
   return new AttemptFailed({
     error: new CdsError({
@@ -116,7 +119,7 @@ export const make = (apiUrl: string, timeoutMs: number): Effect.Effect<CdsHttp, 
       let uncertain = false
       for (let left = attempts - 1; ; left--) {
         const result = yield* Effect.result(attempt(call, session))
-        if (result._tag === "Success") return result.success
+        if (Result.isSuccess(result)) return result.success
         uncertain ||= result.failure.uncertain
         if (!result.failure.again || left === 0) {
           return yield* new CallFailed({ error: result.failure.error, uncertain })

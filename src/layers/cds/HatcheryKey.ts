@@ -1,6 +1,6 @@
 /** The hatchery's RSA key: CDS gets the public half at signin and verifies worker tokens with it (cds-contract 2.2, 8). */
 import { createPrivateKey, createPublicKey, sign } from "node:crypto"
-import { Effect, Redacted } from "effect"
+import { Effect, Redacted, Result } from "effect"
 import * as Base64 from "effect/encoding/Base64"
 import { ConfigInvalid } from "../../schema/Errors.ts"
 
@@ -37,11 +37,6 @@ export const parse = (pem: Redacted.Redacted<string>): Effect.Effect<HatcheryKey
 
 /** Whether this is the public key of a CDS API as its signin tells it: base64 of a PEM. */
 export const isPublicKey = (base64: string): boolean => {
-  const pem = Base64.decodeString(base64)
-  if (pem._tag === "Failure") return false
-  try {
-    return createPublicKey(pem.success).asymmetricKeyType === "rsa"
-  } catch {
-    return false
-  }
+  const pem = Result.getOrElse(Base64.decodeString(base64), () => "")
+  return Result.isSuccess(Result.try(() => createPublicKey(pem)))
 }

@@ -1,5 +1,5 @@
 /** Compact JWS tokens: reading the payload of CDS's own, which are not ours to verify (cds-contract 0.2, 2.1), and writing ours. */
-import { Option, Schema } from "effect"
+import { Option, Result, Schema } from "effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 
 /** The payload of a compact JWS; none where the text is not one or `schema` does not hold. */
@@ -9,10 +9,9 @@ export const payload = <S extends Schema.ConstraintDecoder<unknown>>(
 ): Option.Option<S["Type"]> => {
   const parts = token.split(".")
   if (parts.length !== 3) return Option.none()
-  const text = Base64Url.decodeString(parts[1] ?? "")
-  return text._tag === "Success"
-    ? Schema.decodeUnknownOption(Schema.fromJsonString(schema))(text.success)
-    : Option.none()
+  return Result.getSuccess(Base64Url.decodeString(parts[1] ?? "")).pipe(
+    Option.flatMap(Schema.decodeOption(Schema.fromJsonString(schema)))
+  )
 }
 
 /** A compact JWS of these claims. `sign` answers the signature of the text it is given. */

@@ -4,6 +4,8 @@ import { Effect, Ref } from "effect"
 export type Part = "api" | "events" | "queue"
 
 export interface Trouble {
+  /** Keeps the reason. */
+  readonly note: (part: Part, reason: string) => Effect.Effect<void>
   /** Keeps the reason, and logs it when it is a new one. */
   readonly report: (part: Part, reason: string) => Effect.Effect<void>
   readonly clear: (part: Part) => Effect.Effect<void>
@@ -14,6 +16,7 @@ export const make: Effect.Effect<Trouble> = Effect.gen(function* () {
   const reasons = yield* Ref.make<ReadonlyMap<Part, string>>(new Map())
 
   return {
+    note: (part, reason) => Ref.update(reasons, (all) => new Map(all).set(part, reason)),
     report: (part, reason) =>
       Effect.gen(function* () {
         const before = yield* Ref.getAndUpdate(reasons, (all) => new Map(all).set(part, reason))
