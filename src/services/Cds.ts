@@ -27,6 +27,8 @@ export class Cds extends Context.Service<
      * match, fails with ConfigInvalid naming the setting.
      */
     readonly signin: Effect.Effect<{ readonly region: string }, ConfigInvalid>
+    /** The region of the last signin; waits for the first. */
+    readonly region: Effect.Effect<string>
     /** Jobs as they are seen, events and polls merged, duplicates included. Reconnects by itself; never ends, never fails. */
     readonly sightings: Stream.Stream<JobSighting>
     readonly job: (region: string, id: JobId) => Effect.Effect<JobWithModel, CdsError>

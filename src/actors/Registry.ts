@@ -1,0 +1,167 @@
+/** All machines of ours that live, an actor each. Reading it costs nothing; the warm pool and the capacity are counted here, not in vCenter. */
+import { Clock, Context, Effect, FiberMap, Layer } from "effect"
+import type { Tracer } from "effect"
+import type { MachineId } from "../schema/Machine.ts"
+import { Capacity } from "../services/Capacity.ts"
+import { Cds } from "../services/Cds.ts"
+import { EventLog } from "../services/EventLog.ts"
+import { Ids } from "../services/Ids.ts"
+import { IpPool } from "../services/IpPool.ts"
+import { Settings } from "../services/Settings.ts"
+import { Signals } from "./Signals.ts"
+import type { Action } from "./vm/Action.ts"
+import type { VmEvent } from "./vm/Event.ts"
+import { makeWorks } from "./vm/works.ts"
+import type { Claim, Vm } from "./vm/State.ts"
+import { claimOf, isEnd, nameOf } from "./vm/State.ts"
+import type { Env } from "./vm/table.ts"
+import { makeHandle, run, send, type Doing, type VmHandle } from "./Vm.ts"
+
+export class Registry extends Context.Service<
+  Registry,
+  {
+    /** Brings an actor to life for this machine; one that lives already is returned as it is. */
+    readonly spawn: (vm: Vm) => Effect.Effect<VmHandle>
+    readonly machines: ReadonlyMap<MachineId, VmHandle>
+    /** What transitions are decided with: time, owner, this process. */
+    readonly env: Effect.Effect<Env>
+    /** Leases a ready machine for a job at once, in memory, and then tells its actor (design, "Lease before claim"). */
+    readonly reserve: (handle: VmHandle, claim: Claim, trace: Tracer.Span | undefined) => Effect.Effect<void>
+    /** The live machine that carries this job, or is leased for it. */
+    readonly carrier: (jobId: string) => VmHandle | undefined
+  }
+>()("rookery/actors/Registry") {
+  static readonly layer = Layer.effect(
+    Registry,
+    Effect.gen(function* () {
+      const cds = yield* Cds
+      const ips = yield* IpPool
+      const capacity = yield* Capacity
+      const log = yield* EventLog
+      const settings = yield* Settings
+      const signals = yield* Signals
+      const works = yield* makeWorks
+      const fibers = yield* FiberMap.make<MachineId>()
+      const machines = new Map<MachineId, VmHandle>()
+      const instance = yield* (yield* Ids).uuid
+      const scope = yield* Effect.scope
+
+      const env = Effect.map(Clock.currentTimeMillis, (now): Env => ({
+        now,
+        times: settings.times,
+        hatchery: settings.cds.name,
+        instance
+      }))
+
+      const carrier = (jobId: string, except?: MachineId): VmHandle | undefined => {
+        for (const handle of machines.values()) {
+          if (handle.id === except) continue
+          if (handle.lease === jobId || claimOf(handle.vm.state)?.jobId === jobId) return handle
+        }
+        return undefined
+      }
+
+      const tellJob = (claim: Claim, level: "info" | "warning" | "error", text: string) =>
+        claim.jobId === ""
+          ? Effect.void
+          : cds.info(claim.region, claim.jobId, level, text).pipe(
+              Effect.catch((error) => Effect.logWarning(`the job ${claim.jobId} could not be told: ${error.message}`)),
+              Effect.forkIn(scope),
+              Effect.asVoid
+            )
+
+      const act = (handle: VmHandle, action: Action): Effect.Effect<void> => {
+        const { id, template } = handle.vm
+        switch (action._tag) {
+          case "Tell":
+            return tellJob(action.claim, action.level, action.text)
+          case "ReturnJob":
+            return signals.send(action)
+          case "CommitCapacity":
+            return capacity.commit(id, claimOf(handle.vm.state)?.size ?? sizeOf(handle.vm), false)
+          case "FreeCapacity":
+            return Effect.andThen(capacity.release(id), signals.send({ _tag: "CapacityFreed", machine: id }))
+          case "FreeIp":
+            return ips.release(id)
+          case "PoolGrew":
+          case "PoolShrank":
+          case "Hatched":
+            return signals.send({ _tag: action._tag, template })
+          case "HatchFailed":
+            return signals.send({ _tag: "HatchFailed", template, reason: action.reason })
+          case "Alarm":
+            return Effect.andThen(
+              Effect.logError(`${nameOf(handle.vm)} ${action.text}`),
+              log.append({ kind: "alarm", subject: id, text: action.text })
+            )
+        }
+      }
+
+      const told = (before: Vm, event: VmEvent, after: Vm): Effect.Effect<void> => {
+        if (before.state._tag === after.state._tag && event._tag !== "Deadline") return Effect.void
+        const text = `${before.state._tag} → ${after.state._tag}`
+        const data = {
+          event: event._tag,
+          name: nameOf(after),
+          job: claimOf(after.state)?.jobId,
+          ip: after.ip,
+          reason: after.reason
+        }
+        return Effect.andThen(
+          Effect.logDebug(`${nameOf(after)}: ${text}${after.reason === undefined ? "" : ` (${after.reason})`}`),
+          log.append({ kind: "transition", subject: after.id, text, data })
+        )
+      }
+
+      const doing: Doing = {
+        env,
+        act,
+        told,
+        work: (handle, work) =>
+          works[work]({
+            vm: () => handle.vm,
+            env,
+            tell: (event) => send(handle, event),
+            carriedElsewhere: (jobId) => carrier(jobId, handle.id) !== undefined
+          })
+      }
+
+      /** What an adopted machine holds is taken into account before its actor does anything. */
+      const account = Effect.fnUntraced(function* (vm: Vm) {
+        if (vm.ip !== undefined) yield* ips.adopt(vm.id, vm.ip)
+        const claim = claimOf(vm.state)
+        if (claim !== undefined) yield* capacity.commit(vm.id, claim.size ?? sizeOf(vm), vm.state._tag === "Renamed")
+      })
+
+      const spawn = Effect.fnUntraced(function* (vm: Vm) {
+        const living = machines.get(vm.id)
+        if (living !== undefined) return living
+        const handle = yield* makeHandle(vm)
+        machines.set(vm.id, handle)
+        yield* account(vm)
+        yield* FiberMap.run(
+          fibers,
+          vm.id,
+          run(handle, doing).pipe(
+            Effect.tapCause((cause) => Effect.logError(`the actor of ${nameOf(handle.vm)} is lost`, cause)),
+            Effect.ensuring(Effect.sync(() => isEnd(handle.vm.state) && machines.delete(vm.id)))
+          )
+        )
+        return handle
+      })
+
+      const reserve = Effect.fnUntraced(function* (handle: VmHandle, claim: Claim, trace: Tracer.Span | undefined) {
+        handle.lease = claim.jobId
+        handle.trace = trace
+        yield* send(handle, { _tag: "Reserve", claim })
+      })
+
+      return Registry.of({ spawn, machines, env, reserve, carrier })
+    })
+  )
+}
+
+export const sizeOf = (vm: Vm) =>
+  vm.facts === undefined
+    ? (vm.size ?? { cpus: 0, memoryMB: 0 })
+    : { cpus: vm.facts.numCpu, memoryMB: vm.facts.memoryMB }

@@ -1,0 +1,35 @@
+/** What machines tell the other actors: a hub, so that nobody holds a reference on anybody. */
+import { Context, Effect, Layer, PubSub } from "effect"
+import type { Stream } from "effect"
+import { Stream as Streams } from "effect"
+import type { MachineId } from "../schema/Machine.ts"
+import type { Claim } from "./vm/State.ts"
+
+export type Signal =
+  | { readonly _tag: "ReturnJob"; readonly claim: Claim; readonly reason: string; readonly failed: boolean }
+  /** A machine of this template became ready, or left the ready ones. */
+  | { readonly _tag: "PoolGrew"; readonly template: string }
+  | { readonly _tag: "PoolShrank"; readonly template: string }
+  | { readonly _tag: "Hatched"; readonly template: string }
+  | { readonly _tag: "HatchFailed"; readonly template: string; readonly reason: string }
+  /** A worker's place is free again. */
+  | { readonly _tag: "CapacityFreed"; readonly machine: MachineId }
+
+export class Signals extends Context.Service<
+  Signals,
+  {
+    readonly send: (signal: Signal) => Effect.Effect<void>
+    readonly all: Stream.Stream<Signal>
+  }
+>()("rookery/actors/Signals") {
+  static readonly layer = Layer.effect(
+    Signals,
+    Effect.gen(function* () {
+      const hub = yield* PubSub.unbounded<Signal>()
+      return Signals.of({
+        send: (signal) => Effect.asVoid(PubSub.publish(hub, signal)),
+        all: Streams.fromPubSub(hub)
+      })
+    })
+  )
+}

@@ -1,0 +1,181 @@
+/**
+ * The actor of one machine: a fiber, a mailbox, its state in a field. It takes an event, asks the table (`vm/transition.ts`), does the
+ * actions in order and runs the work of the state it entered; the work's end is an event again.
+ */
+import { Cause, Clock, Effect, Exit, Fiber, Option, Queue, Scope, Tracer } from "effect"
+import type { JobId } from "../schema/Job.ts"
+import type { MachineId } from "../schema/Machine.ts"
+import type { Action, Work } from "./vm/Action.ts"
+import type { VmEvent } from "./vm/Event.ts"
+import type { Vm } from "./vm/State.ts"
+import { claimOf, isEnd, nameOf } from "./vm/State.ts"
+import type { Env, Step } from "./vm/table.ts"
+import { enter } from "./vm/table.ts"
+import { step, workOf } from "./vm/transition.ts"
+import { supervised } from "./Supervisor.ts"
+
+interface Message {
+  readonly event: VmEvent
+  /** Set on the end of a work: an end that belongs to an earlier entry is dropped. */
+  readonly entry?: number
+}
+
+/** The outside of an actor. `vm` and `lease` are read by others and written by the actor and the dispatcher only. */
+export interface VmHandle {
+  readonly id: MachineId
+  readonly mailbox: Queue.Queue<Message>
+  vm: Vm
+  /** The job this machine is leased for, from the moment it is chosen until the actor has taken the claim over. */
+  lease: JobId | undefined
+  /** The job's span, parent of all that is done for it; ended by the actor. */
+  trace: Tracer.Span | undefined
+}
+
+/** What an actor needs of the world; the registry binds it once for all. */
+export interface Doing {
+  readonly env: Effect.Effect<Env>
+  /** Runs the work of the state; the event is its end, none means that others will tell. */
+  readonly work: (handle: VmHandle, work: Work) => Effect.Effect<VmEvent | undefined>
+  readonly act: (handle: VmHandle, action: Action) => Effect.Effect<void>
+  readonly told: (before: Vm, event: VmEvent, after: Vm) => Effect.Effect<void>
+}
+
+export const makeHandle = (vm: Vm): Effect.Effect<VmHandle> =>
+  Effect.map(Queue.unbounded<Message>(), (mailbox) => ({ id: vm.id, mailbox, vm, lease: undefined, trace: undefined }))
+
+export const send = (handle: VmHandle, event: VmEvent): Effect.Effect<void> =>
+  Effect.sync(() => {
+    Queue.offerUnsafe(handle.mailbox, { event })
+  })
+
+/** The whole life of an actor. Ends with its machine's. */
+export const run = (handle: VmHandle, doing: Doing): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    while (!isEnd(handle.vm.state)) {
+      yield* supervised(`actor of ${nameOf(handle.vm)}`)(Effect.scoped(live(handle, doing))).pipe(
+        Effect.catchTag("GaveUp", (failure) => giveUp(handle, doing, failure.last))
+      )
+    }
+    yield* endTrace(handle, Exit.void)
+  })
+
+const live = Effect.fnUntraced(function* (handle: VmHandle, doing: Doing) {
+  const scope = yield* Effect.scope
+  const working: Working = { entry: 0, fiber: undefined }
+  yield* begin(handle, doing, working, scope, handle.vm, undefined)
+  while (!isEnd(handle.vm.state)) {
+    const message = yield* next(handle)
+    if (message.entry !== undefined && message.entry !== working.entry) continue
+    const before = handle.vm
+    const env = yield* doing.env
+    const taken = step(before, message.event, env)
+    handle.vm = taken.vm
+    yield* doing.told(before, message.event, taken.vm)
+    yield* perform(handle, doing, working, scope, before, message.event, taken)
+  }
+})
+
+/** The next message, or the state's deadline when that comes first. */
+const next = Effect.fnUntraced(function* (handle: VmHandle) {
+  const { deadline } = handle.vm
+  const waiting = Queue.take(handle.mailbox)
+  if (deadline === undefined) return yield* waiting
+  const left = deadline - (yield* Clock.currentTimeMillis)
+  if (left <= 0) return { event: { _tag: "Deadline" } } as Message
+  const message = yield* Effect.timeoutOption(waiting, left)
+  return Option.getOrElse(message, (): Message => ({ event: { _tag: "Deadline" } }))
+})
+
+interface Working {
+  entry: number
+  fiber: Fiber.Fiber<void> | undefined
+}
+
+const perform = Effect.fnUntraced(function* (
+  handle: VmHandle,
+  doing: Doing,
+  working: Working,
+  scope: Scope.Scope,
+  before: Vm,
+  event: VmEvent,
+  taken: Step
+) {
+  for (const action of taken.actions) yield* doing.act(handle, action)
+  if (handle.lease !== undefined && event._tag === "Reserve") handle.lease = undefined
+  if (taken.entered || workOf(before.state) !== workOf(taken.vm.state))
+    yield* begin(handle, doing, working, scope, before, event)
+  if (claimOf(before.state) !== undefined && claimOf(taken.vm.state) === undefined) yield* endTrace(handle, Exit.void)
+})
+
+/** Leaves the work of the state before and starts the one of the state now, each entry under a span of its own. */
+const begin = Effect.fnUntraced(function* (
+  handle: VmHandle,
+  doing: Doing,
+  working: Working,
+  scope: Scope.Scope,
+  before: Vm,
+  event: VmEvent | undefined
+) {
+  working.entry++
+  if (working.fiber !== undefined) yield* Fiber.interrupt(working.fiber)
+  working.fiber = undefined
+  const { vm } = handle
+  const work = workOf(vm.state)
+  const entry = working.entry
+  const body =
+    work === undefined
+      ? Effect.void
+      : doing.work(handle, work).pipe(
+          Effect.catchCause((cause) =>
+            Cause.hasInterruptsOnly(cause)
+              ? Effect.interrupt
+              : Effect.logError(`${work} of ${nameOf(vm)} crashed`, cause).pipe(
+                  Effect.as<VmEvent>({ _tag: "Failed", reason: String(Cause.squash(cause)), unknown: true })
+                )
+          ),
+          Effect.flatMap((end) =>
+            Effect.sync(() => {
+              if (end !== undefined) Queue.offerUnsafe(handle.mailbox, { event: end, entry })
+            })
+          )
+        )
+  const spanned = Effect.withSpan(body, `Vm ${before.state._tag} → ${vm.state._tag}`, {
+    ...(handle.trace === undefined ? { root: true } : { parent: handle.trace }),
+    attributes: {
+      "vm.id": vm.id,
+      "vm.name": nameOf(vm),
+      "vm.template": vm.template,
+      "vm.event": event?._tag ?? "start",
+      ...(vm.ref === undefined ? {} : { "vm.ref": vm.ref }),
+      ...(claimOf(vm.state) === undefined ? {} : { "job.id": claimOf(vm.state)?.jobId }),
+      ...(vm.reason === undefined ? {} : { "vm.reason": vm.reason })
+    }
+  })
+  if (work === undefined) yield* spanned
+  else working.fiber = yield* Effect.forkIn(spanned, scope)
+})
+
+const endTrace = (handle: VmHandle, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Effect.map(Clock.currentTimeNanos, (now) => {
+    handle.trace?.end(now, exit)
+    handle.trace = undefined
+  })
+
+/**
+ * An actor that crashes for good: its machine is marked for reaping, except where a worker runs; there the TTL goes on watching
+ * (design, "Supervision").
+ */
+const giveUp = Effect.fnUntraced(function* (handle: VmHandle, doing: Doing, last: string) {
+  yield* doing.act(handle, { _tag: "Alarm", text: `its actor crashes again and again: ${last}` })
+  const { state } = handle.vm
+  if (state._tag === "Running") {
+    const left = (handle.vm.deadline ?? 0) - (yield* Clock.currentTimeMillis)
+    yield* Effect.sleep(Math.max(0, left))
+  }
+  const before = handle.vm
+  const env = yield* doing.env
+  const reason = `its actor crashed: ${last}`
+  const taken = enter(before, { _tag: "Reaping", claim: claimOf(state), settlement: "release" }, env, { reason })
+  handle.vm = taken.vm
+  yield* doing.told(before, { _tag: "Reap", reason, settlement: "release" }, taken.vm)
+})
