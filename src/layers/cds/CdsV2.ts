@@ -76,6 +76,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     signin: untilSignedIn(session, trouble, settings.apiUrl),
+    region: session.region,
     sightings: Sightings.make(
       {
         connect: openEvents(session, socket, settings.apiUrl),

@@ -2,7 +2,7 @@
  * A session of the CDS API: held, renewed by one caller at a time, dropped on 401 (cds-contract 0.2). V1 and V2 each have one; what
  * differs between them is the `signin` that is given here.
  */
-import { Clock, Duration, Effect, Exit, Option, Schema, Semaphore } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Option, Schema, Semaphore } from "effect"
 import type { Redacted } from "effect"
 import { CdsError } from "../../schema/Errors.ts"
 import type { ConfigInvalid } from "../../schema/Errors.ts"
@@ -21,6 +21,8 @@ export interface Held {
 export interface Session {
   /** The session, signed in for it where there is none or it is about to expire. */
   readonly held: Effect.Effect<Held, CdsError | ConfigInvalid>
+  /** The region of the last signin; waits for the first. */
+  readonly region: Effect.Effect<string>
   /** Drops the session unless a newer one is held already. */
   readonly drop: (refused: Held) => Effect.Effect<void>
   /** A call in this session. A session that is refused is renewed and the call made once more. */
@@ -62,6 +64,8 @@ export const make = Effect.fnUntraced(function* (
   signin: Effect.Effect<Held, CdsError | ConfigInvalid>
 ): Effect.fn.Return<Session> {
   const turn = yield* Semaphore.make(1)
+  const signedIn = yield* Deferred.make<void>()
+  let region = ""
   let current: Held | undefined
   let outcomes = 0
   let last: Exit.Exit<Held, CdsError | ConfigInvalid> | undefined
@@ -74,6 +78,10 @@ export const make = Effect.fnUntraced(function* (
         last = yield* Effect.exit(signin)
         outcomes += 1
         current = Exit.isSuccess(last) ? last.value : undefined
+        if (current !== undefined) {
+          region = current.region
+          Deferred.doneUnsafe(signedIn, Effect.void)
+        }
       }
       return yield* last
     })
@@ -104,6 +112,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     held,
+    region: Effect.map(Deferred.await(signedIn), () => region),
     drop,
     call: (call) =>
       once(call).pipe(
