@@ -1,0 +1,186 @@
+/**
+ * The simulated CDS API: a state machine on the Effect clock that answers like the real one to a V2 hatchery and its workers, checks what
+ * it is sent, and tells a judge what happened. It knows no transport: `InProcess.ts` and `Front.ts` put one around it.
+ */
+import { Clock, Effect, Fiber, FiberSet, Random } from "effect"
+import type { Queue, Scope } from "effect"
+import { cancelAsPlanned, runClockwork } from "./Clockwork.ts"
+import type { ApiAnswer, ApiRequest, ConnectionCut } from "./Exchange.ts"
+import { register } from "./Identity.ts"
+import type { Identity } from "./Identity.ts"
+import { countsOf, delaysOf, viewOf } from "./Judge.ts"
+import type { Counts, Delays, JobView } from "./Judge.ts"
+import { makeKeys } from "./Keys.ts"
+import type { ApiKeys } from "./Keys.ts"
+import type { Fault, Switches } from "./Knobs.ts"
+import { jobOf } from "./Order.ts"
+import type { JobOrder } from "./Order.ts"
+import { makePipeline, markUnanswered } from "./Pipeline.ts"
+import { hatcheryRoutes } from "./routes/hatchery.ts"
+import { queueRoutes } from "./routes/queue.ts"
+import { workerRoutes } from "./routes/worker.ts"
+import type { SocketFrame } from "./Sockets.ts"
+import { State } from "./State.ts"
+import { defaultTimings, scaleTimings } from "./Timings.ts"
+import type { Timings } from "./Timings.ts"
+import type { Violation } from "./Violations.ts"
+
+export interface SimCdsOptions {
+  /** The hatcheries that may sign in; one named `rookery` in region `default` unless given. */
+  readonly hatcheries?: ReadonlyArray<Identity>
+  /** Seed of the ids; without it they come from the caller's Random. */
+  readonly seed?: string | number
+  /** Base address, told as `api_url` at signin. */
+  readonly apiUrl?: string
+  readonly cdn?: { readonly httpUrl: string; readonly tcpUrl: string; readonly tcpTls: boolean }
+  readonly timings?: Partial<Timings>
+  /** Multiplies every duration of `timings`. */
+  readonly timeScale?: number
+  /** The API's signing key; made at start unless given. */
+  readonly keys?: ApiKeys
+}
+
+export interface SimCds {
+  /** Names, regions and consumer tokens of the hatcheries that may sign in. */
+  readonly identities: ReadonlyArray<Required<Identity>>
+  readonly timings: Timings
+  /** Answers one request. The work goes on when the caller gives up. */
+  readonly handle: (request: ApiRequest) => Effect.Effect<ApiAnswer, ConnectionCut>
+  /** Opens `/v2/hatchery/ws` until the scope ends; fails with the answer that refuses the upgrade. */
+  readonly upgrade: (
+    request: ApiRequest
+  ) => Effect.Effect<Queue.Dequeue<SocketFrame>, ApiAnswer | ConnectionCut, Scope.Scope>
+
+  /** Puts jobs into the queue and answers their ids. */
+  readonly enqueue: (order?: JobOrder) => Effect.Effect<ReadonlyArray<string>>
+  readonly jobs: Effect.Effect<ReadonlyArray<JobView>>
+  readonly job: (id: string) => Effect.Effect<JobView | undefined>
+  readonly counts: Effect.Effect<Counts>
+  readonly delays: Effect.Effect<Delays>
+  readonly violations: Effect.Effect<ReadonlyArray<Violation>>
+  /** Waits until that many jobs have a final status. */
+  readonly whenFinal: (count: number) => Effect.Effect<void>
+
+  readonly fault: (fault: Fault) => Effect.Effect<void>
+  readonly clearFaults: Effect.Effect<void>
+  readonly set: (switches: Partial<Switches>) => Effect.Effect<void>
+  /** The job's user stops it. */
+  readonly stop: (jobId: string) => Effect.Effect<void>
+  /** Holds the job's take lock as a concurrent take would, for the life of the lock. */
+  readonly holdTakeLock: (jobId: string) => Effect.Effect<void>
+  /** Sends the job's event again, whatever its status. */
+  readonly resendEvent: (jobId: string) => Effect.Effect<void>
+  /** Ends all websockets with this close code, or without a closing handshake. */
+  readonly endSockets: (how: number | "drop") => Effect.Effect<void>
+  /** Disables a worker by its name, as its user may. */
+  readonly disableWorker: (name: string) => Effect.Effect<void>
+  /** Grants a hatchery another region; it learns it at its next signin. An empty one grants none. */
+  readonly moveHatchery: (name: string, region: string) => Effect.Effect<void>
+  /** Ends all sessions of hatcheries. */
+  readonly revokeSessions: Effect.Effect<void>
+  /** For tests and fronts that look deeper. */
+  readonly state: State
+}
+
+const hex = "0123456789abcdef"
+
+/** Random version 4 UUIDs, lower case, from one source of numbers in [0, 1). */
+const uuids = (next: () => number) => (): string =>
+  "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx".replace(/[xy]/g, (kind) => {
+    const digit = Math.floor(next() * 16)
+    return hex.charAt(kind === "x" ? digit : (digit & 3) | 8)
+  })
+
+const makeState = Effect.fnUntraced(function* (options: SimCdsOptions) {
+  const random = yield* options.seed === undefined ? Random.Random : Random.withSeed(Random.Random, options.seed)
+  const fork = yield* FiberSet.makeRuntime<never, void>()
+  const state: State = new State({
+    keys: options.keys ?? makeKeys(),
+    timings: scaleTimings({ ...defaultTimings, ...options.timings }, options.timeScale ?? 1),
+    uuid: uuids(() => random.nextDoubleUnsafe()),
+    apiUrl: options.apiUrl ?? "http://cds.simulated",
+    cdn: options.cdn ?? { httpUrl: "http://cdn.simulated", tcpUrl: "cdn.simulated:8090", tcpTls: false },
+    onStatus: (job) => {
+      const cancel = cancelAsPlanned(state, job)
+      if (cancel !== undefined) fork(cancel)
+    }
+  })
+  return state
+})
+
+/** The handle's part that reads the state. */
+const judging = (state: State) => ({
+  jobs: Effect.sync(() => [...state.jobs.values()].map(viewOf)),
+  job: (id: string) =>
+    Effect.sync(() => {
+      const job = state.jobs.get(id)
+      return job === undefined ? undefined : viewOf(job)
+    }),
+  counts: Effect.sync(() => countsOf(state)),
+  delays: Effect.sync(() => delaysOf(state)),
+  violations: Effect.sync(() => [...state.violations]),
+  whenFinal: (count: number) => state.whenFinal(count)
+})
+
+/** The handle's part that changes what the API does. */
+const meddling = (state: State) => {
+  const withJob = (id: string, change: (job: NonNullable<ReturnType<State["jobs"]["get"]>>, now: number) => void) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      const job = state.jobs.get(id)
+      if (job !== undefined) change(job, now)
+    })
+  return {
+    fault: (fault: Fault) => Effect.sync(() => state.faults.set(fault)),
+    clearFaults: Effect.sync(() => state.faults.clear()),
+    set: (switches: Partial<Switches>) => Effect.sync(() => void Object.assign(state.switches, switches)),
+    stop: (id: string) => withJob(id, (job, now) => state.stop(job, now)),
+    holdTakeLock: (id: string) =>
+      withJob(id, (job, now) => {
+        job.lockedUntil = now + state.options.timings.takeLockMs
+      }),
+    resendEvent: (id: string) => withJob(id, (job) => state.sockets.publish(job, 1)),
+    endSockets: (how: number | "drop") => Effect.sync(() => state.sockets.end(how)),
+    disableWorker: (name: string) =>
+      Effect.sync(() => {
+        for (const worker of state.workers.values()) if (worker.name === name) worker.status = "Disabled"
+      }),
+    moveHatchery: (name: string, region: string) =>
+      Effect.sync(() => {
+        const hatchery = state.hatcheries.get(name)
+        if (hatchery !== undefined) hatchery.region = region
+      }),
+    revokeSessions: Effect.sync(() => state.sessions.revoke((holder) => holder.kind === "hatchery"))
+  }
+}
+
+export const make = Effect.fnUntraced(function* (
+  options: SimCdsOptions = {}
+): Effect.fn.Return<SimCds, never, Scope.Scope> {
+  const scope = yield* Effect.scope
+  const state = yield* makeState(options)
+  const startedAt = yield* Clock.currentTimeMillis
+  const wanted = options.hatcheries ?? [{ name: "rookery", region: "default" }]
+  const identities = wanted.map((identity) => register(state, identity, startedAt))
+  const { answer, upgrade } = makePipeline(state, [...hatcheryRoutes, ...queueRoutes, ...workerRoutes])
+  yield* runClockwork(state)
+
+  const enqueue = (order: JobOrder = {}) =>
+    Effect.map(Clock.currentTimeMillis, (queuedAt) =>
+      Array.from({ length: order.count ?? 1 }, () => {
+        const { uuid } = state.options
+        const region = identities[0]?.region ?? ""
+        const runNumber = state.jobs.size + 1
+        const job = jobOf(order, { id: uuid(), workflowRunId: uuid(), runNumber, region, queuedAt })
+        state.addJob(job)
+        return job.id
+      })
+    )
+
+  const handle = (request: ApiRequest) =>
+    Effect.flatMap(Effect.forkIn(answer(request), scope), Fiber.join).pipe(
+      Effect.onInterrupt(() => Effect.sync(() => markUnanswered(state, request)))
+    )
+
+  const { timings } = state.options
+  return { identities, timings, handle, upgrade, enqueue, ...judging(state), ...meddling(state), state }
+})

@@ -1,0 +1,44 @@
+/** The API's own durations in milliseconds, with the defaults of a deployed CDS. */
+export interface Timings {
+  /** Life of a hatchery session (cds-contract 0.2). */
+  readonly sessionMs: number
+  /** Life of a worker session (6.4). */
+  readonly workerSessionMs: number
+  /** How long one take holds its lock at most (4.5). */
+  readonly takeLockMs: number
+  /** How long the work of one take lasts. */
+  readonly takeMs: number
+  /** A job that nobody started goes from Scheduling back to Waiting (4.7). */
+  readonly schedulingTimeoutMs: number
+  /** A job that nobody took fails (4.7). */
+  readonly waitingTimeoutMs: number
+  /** Period of the passes over jobs, and of the search for silent workers (4.7, 6.2). */
+  readonly jobPassMs: number
+  /** A worker without a beat for this long becomes Disabled (6.2). */
+  readonly workerSilenceMs: number
+  /** Period of the pass that deletes Disabled workers (6.2). */
+  readonly cleanPassMs: number
+  /** How often a worker beats (6.2). */
+  readonly workerBeatMs: number
+}
+
+export const defaultTimings: Timings = {
+  sessionMs: 3_600_000,
+  workerSessionMs: 24 * 3_600_000,
+  takeLockMs: 30_000,
+  takeMs: 5,
+  schedulingTimeoutMs: 600_000,
+  waitingTimeoutMs: 3_600_000,
+  jobPassMs: 60_000,
+  workerSilenceMs: 300_000,
+  cleanPassMs: 10_000,
+  workerBeatMs: 30_000
+}
+
+/** Every duration multiplied by one factor; sessions keep at least two seconds, because their times are whole seconds. */
+export const scaleTimings = (timings: Timings, factor: number): Timings => {
+  const scaled = Object.fromEntries(
+    Object.entries(timings).map(([name, ms]) => [name, Math.max(1, Math.round(ms * factor))])
+  ) as unknown as Timings
+  return { ...scaled, sessionMs: Math.max(2_000, scaled.sessionMs) }
+}
