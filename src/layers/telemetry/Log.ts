@@ -1,0 +1,55 @@
+/**
+ * Log lines on standard error, in the two shapes of CDS's own log (cds-contract 11): `date time [LEVEL] message key=value ...`, or one
+ * JSON object a line with `level`, `msg`, `time` and the annotations. Log calls inside a span are also events of it.
+ */
+import { Layer, Logger, References } from "effect"
+import type { LogLevel } from "effect"
+import type { LogSettings } from "../../schema/Config.ts"
+
+type Entry = typeof Logger.formatStructured extends Logger.Logger<unknown, infer Output> ? Output : never
+
+const levels: Readonly<Record<LogSettings["level"], LogLevel.LogLevel>> = {
+  debug: "Debug",
+  info: "Info",
+  warning: "Warn",
+  error: "Error"
+}
+
+const asText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
+
+const message = ({ message }: Entry): string => (Array.isArray(message) ? message : [message]).map(asText).join(" ")
+
+/** A value with blanks or quotes is quoted, so that a line can be taken apart again; line breaks never get through. */
+const pair = ([key, value]: readonly [string, unknown]): string => {
+  const text = asText(value)
+  return `${key}=${/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)}`
+}
+
+const textLine = (entry: Entry): string => {
+  const at = entry.timestamp.slice(0, 19).replace("T", " ")
+  const fields = Object.entries(entry.annotations).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const cause = entry.cause === undefined ? [] : [`\n${entry.cause}`]
+  const said = message(entry).replaceAll("\n", "\n  ")
+  return [at, `[${entry.level.toUpperCase()}]`, said, ...fields.map(pair), ...cause].join(" ")
+}
+
+const jsonLine = (entry: Entry): string =>
+  JSON.stringify({
+    ...entry.annotations,
+    level: entry.level.toLowerCase(),
+    msg: message(entry),
+    time: entry.timestamp,
+    ...(entry.cause === undefined ? {} : { stack_trace: entry.cause })
+  })
+
+export const textLogger = Logger.map(Logger.formatStructured, textLine)
+export const jsonLogger = Logger.map(Logger.formatStructured, jsonLine)
+
+const loggersOf = (format: LogSettings["format"]): ReadonlyArray<Logger.Logger<unknown, void>> =>
+  format === "discard" ? [] : [Logger.withConsoleError(format === "json" ? jsonLogger : textLogger)]
+
+export const layer = ({ level, format }: LogSettings): Layer.Layer<never> =>
+  Layer.merge(
+    Logger.layer([...loggersOf(format), Logger.tracerLogger]),
+    Layer.succeed(References.MinimumLogLevel, levels[level])
+  )
