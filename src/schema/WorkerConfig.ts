@@ -6,15 +6,19 @@ import type { WorkerSettings } from "./Settings.ts"
 
 /** One worker for one V2 job. */
 export interface WorkerOrder {
-  readonly workerName: string
-  readonly hatcheryName: string
-  readonly region: string
-  readonly jobId: JobId
-  /** The model's short name. */
-  readonly modelName: string
-  readonly token: Redacted.Redacted<string>
+  readonly settings: WorkerSettings
+  /** The hatchery's name. */
+  readonly hatchery: string
+  readonly claim: {
+    readonly workerName: string
+    /** The model's short name. */
+    readonly modelName: string
+    readonly jobId: JobId
+    readonly region: string
+  }
   /** The hatchery's CDN; the worker's own settings win over it. */
   readonly cdn: WorkerSettings["cdn"]
+  readonly token: Redacted.Redacted<string>
 }
 
 /** Keys as Go spells them; ports are text; what a hatchery does not say is left empty. */
@@ -50,19 +54,20 @@ const cdn = (own: WorkerSettings["cdn"], hatchery: WorkerSettings["cdn"]) => {
 }
 
 /** The text of `CDS_CONFIG`. A secret as a whole: it holds the worker's token. */
-export const workerConfig = (settings: WorkerSettings, order: WorkerOrder): Redacted.Redacted<string> => {
+export const workerConfig = (order: WorkerOrder): Redacted.Redacted<string> => {
+  const { settings, claim } = order
   const config = {
-    name: order.workerName,
+    name: claim.workerName,
     basedir: settings.basedir,
-    log: log(settings.log, order.workerName),
-    hatchery_name: order.hatcheryName,
+    log: log(settings.log, claim.workerName),
+    hatchery_name: order.hatchery,
     api_endpoint: settings.apiUrl,
     ...(settings.apiInsecure ? { api_endpoint_insecure: true } : {}),
     api_token: Redacted.value(order.token),
     ...cdn(settings.cdn, order.cdn),
-    model: order.modelName,
-    run_job_id: order.jobId,
-    ...(order.region === "" ? {} : { region: order.region }),
+    model: claim.modelName,
+    run_job_id: claim.jobId,
+    ...(claim.region === "" ? {} : { region: claim.region }),
     ...(Object.keys(settings.injectEnvVars).length === 0 ? {} : { inject_env_vars: settings.injectEnvVars })
   }
   return Redacted.make(Base64.encode(JSON.stringify(config)))
