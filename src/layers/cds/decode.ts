@@ -12,7 +12,7 @@ export const decode = <S extends Schema.ConstraintDecoder<unknown>>(
   call: string,
   schema: S
 ): ((value: unknown) => Effect.Effect<S["Type"], CdsError>) => {
-  const decoder = Schema.decodeUnknownEffect(schema)
+  const decoder = Schema.decodeUnknownEffect(schema, { errors: "all" })
   return (value) =>
     decoder(value).pipe(
       Effect.mapError(
