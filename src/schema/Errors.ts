@@ -19,6 +19,8 @@ export class VimUnreachable extends Data.TaggedError("VimUnreachable")<{
   readonly operation: string
   readonly reason: string
   readonly sent: boolean
+  /** The configuration key without whose change this will never work (a certificate that is not trusted); told to whoever starts us. */
+  readonly setting?: string
 }> {}
 
 /** An answer of vCenter that does not have the shape that its API documents. */

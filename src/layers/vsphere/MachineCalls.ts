@@ -1,0 +1,103 @@
+/** What every change of a machine has in common: whose it is, the task it becomes, and how to look for an outcome that is not known. */
+import { Context, Effect, Layer } from "effect"
+import type { Duration } from "effect"
+import { parse } from "../../schema/Annotation.ts"
+import { VSphereError } from "../../schema/Errors.ts"
+import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
+import { Inventory } from "../../services/Inventory.ts"
+import { Settings } from "../../services/Settings.ts"
+import { callFailed } from "./faults.ts"
+import type { VimOperation, WireValue } from "./Vim.ts"
+import { VimSession } from "./VimSession.ts"
+import { decodeAnswer, Ref } from "./wire/Values.ts"
+
+/** How long the mirror is given to show what a task has done before the machine is read directly. */
+const mirrorLag = "5 seconds"
+/** How long a change whose answer was lost may take to show before its outcome is told to be unknown. */
+const lateEffect = "10 seconds"
+
+export const machineRef = (ref: MachineRef) => ({ type: "VirtualMachine", value: ref })
+
+type Args = { readonly [key: string]: WireValue }
+type Holds = (facts: MachineFacts) => boolean
+
+export class MachineCalls extends Context.Service<
+  MachineCalls,
+  {
+    /** Why the machine may not be touched: it is not ours. Undefined when it is. */
+    readonly foreign: (facts: MachineFacts) => string | undefined
+    /** The facts of a machine of ours; fails with kind `invalid` for one that is not, as a direct read confirms. */
+    readonly ours: (operation: VimOperation, ref: MachineRef) => Effect.Effect<MachineFacts, VSphereError>
+    /** Starts a task on a machine and waits for its end. Answers the reference that it resulted in. */
+    readonly run: (
+      operation: VimOperation,
+      ref: MachineRef,
+      args: Args,
+      within: Duration.Input
+    ) => Effect.Effect<string | undefined, VSphereError>
+    /** Waits until the mirror shows what was done, or reads the machine. Never fails: what was done is done. */
+    readonly settled: (ref: MachineRef, holds: Holds) => Effect.Effect<void>
+    /** After a call of unknown outcome: succeeds when the machine turns out to be as wanted, fails with the call's error when not. */
+    readonly lookFor: (ref: MachineRef, holds: Holds, error: VSphereError) => Effect.Effect<void, VSphereError>
+  }
+>()("rookery/layers/vsphere/MachineCalls") {
+  static readonly layer: Layer.Layer<MachineCalls, never, VimSession | Inventory | Settings> = Layer.effect(
+    MachineCalls,
+    Effect.gen(function* () {
+      const vim = yield* VimSession
+      const inventory = yield* Inventory
+      const { cds } = yield* Settings
+
+      const foreign = ({ name, annotation }: MachineFacts): string | undefined => {
+        const owner = parse(annotation)?.hatcheryName
+        return owner === cds.name
+          ? undefined
+          : `machine ${name} belongs to ${owner ?? "no hatchery"}, not to ${cds.name}`
+      }
+
+      const ours = Effect.fnUntraced(function* (operation: VimOperation, ref: MachineRef) {
+        const known = (yield* inventory.view).machines.get(ref)
+        const facts = known !== undefined && foreign(known) === undefined ? known : yield* inventory.reread(ref)
+        const reason = foreign(facts)
+        if (reason !== undefined) return yield* new VSphereError({ operation, kind: "invalid", message: reason })
+        yield* Effect.annotateCurrentSpan({ "vm.ref": ref, "vm.name": facts.name, "vm.id": facts.id })
+        return facts
+      })
+
+      const run = Effect.fnUntraced(function* (
+        operation: VimOperation,
+        ref: MachineRef,
+        args: Args,
+        within: Duration.Input
+      ) {
+        const task = yield* vim
+          .call(operation, { _this: machineRef(ref), ...args })
+          .pipe(Effect.flatMap(decodeAnswer(operation, Ref)), Effect.mapError(callFailed(operation)))
+        const { result } = yield* inventory.task(task.value, within).pipe(
+          Effect.tapError((error) =>
+            error.kind === "unknown" ? Effect.ignore(vim.call("CancelTask", { _this: task })) : Effect.void
+          ),
+          Effect.mapError((error) => new VSphereError({ ...error, operation }))
+        )
+        return result
+      })
+
+      const settled = (ref: MachineRef, holds: Holds) =>
+        inventory
+          .until(ref, holds)
+          .pipe(Effect.timeoutOrElse({ duration: mirrorLag, orElse: () => inventory.reread(ref) }), Effect.ignore)
+
+      const lookFor = Effect.fnUntraced(function* (ref: MachineRef, holds: Holds, error: VSphereError) {
+        const facts = yield* inventory
+          .reread(ref)
+          .pipe(Effect.mapError((read) => (read.kind === "gone" ? read : error)))
+        if (holds(facts)) return
+        yield* inventory
+          .until(ref, holds)
+          .pipe(Effect.timeoutOrElse({ duration: lateEffect, orElse: () => Effect.fail(error) }))
+      })
+
+      return MachineCalls.of({ foreign, ours, run, settled, lookFor })
+    })
+  )
+}
