@@ -1,5 +1,5 @@
 /** All machines of ours that live, an actor each. Reading it costs nothing; the warm pool and the capacity are counted here, not in vCenter. */
-import { Clock, Context, Effect, FiberMap, Layer } from "effect"
+import { Clock, Context, Effect, FiberMap, Latch, Layer } from "effect"
 import type { Tracer } from "effect"
 import type { MachineId } from "../schema/Machine.ts"
 import { Capacity } from "../services/Capacity.ts"
@@ -27,6 +27,10 @@ export class Registry extends Context.Service<
     readonly env: Effect.Effect<Env>
     /** Leases a ready machine for a job at once, in memory, and then tells its actor (design, "Lease before claim"). */
     readonly reserve: (handle: VmHandle, claim: Claim, trace: Tracer.Span | undefined) => Effect.Effect<void>
+    /** Returns when the clone of a machine spawned in Cloning has an outcome. */
+    readonly cloneEnded: (handle: VmHandle) => Effect.Effect<void>
+    /** Ends all actors; their machines stay as they are. */
+    readonly stop: Effect.Effect<void>
     /** The live machine that carries this job, or is leased for it. */
     readonly carrier: (jobId: string) => VmHandle | undefined
   }
@@ -43,6 +47,7 @@ export class Registry extends Context.Service<
       const works = yield* makeWorks
       const fibers = yield* FiberMap.make<MachineId>()
       const machines = new Map<MachineId, VmHandle>()
+      const cloning = new Map<MachineId, Latch.Latch>()
       const instance = yield* (yield* Ids).uuid
       const scope = yield* Effect.scope
 
@@ -83,6 +88,11 @@ export class Registry extends Context.Service<
             return Effect.andThen(capacity.release(id), signals.send({ _tag: "CapacityFreed", machine: id }))
           case "FreeIp":
             return ips.release(id)
+          case "CloneEnded":
+            return Effect.sync(() => {
+              cloning.get(id)?.openUnsafe()
+              cloning.delete(id)
+            })
           case "PoolGrew":
           case "PoolShrank":
           case "Hatched":
@@ -138,6 +148,7 @@ export class Registry extends Context.Service<
         if (living !== undefined) return living
         const handle = yield* makeHandle(vm)
         machines.set(vm.id, handle)
+        if (vm.state._tag === "Cloning") cloning.set(vm.id, yield* Latch.make())
         yield* account(vm)
         yield* FiberMap.run(
           fibers,
@@ -156,7 +167,15 @@ export class Registry extends Context.Service<
         yield* send(handle, { _tag: "Reserve", claim })
       })
 
-      return Registry.of({ spawn, machines, env, reserve, carrier })
+      return Registry.of({
+        spawn,
+        machines,
+        env,
+        reserve,
+        carrier,
+        cloneEnded: (handle) => cloning.get(handle.id)?.await ?? Effect.void,
+        stop: FiberMap.clear(fibers)
+      })
     })
   )
 }

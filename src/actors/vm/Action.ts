@@ -19,6 +19,8 @@ export type Action =
   | { readonly _tag: "PoolGrew" }
   /** The pool has one less: the nursery should look. */
   | { readonly _tag: "PoolShrank" }
+  /** The clone has an outcome: its slot is free for the next one. */
+  | { readonly _tag: "CloneEnded" }
   /** The template hatched well, or not. */
   | { readonly _tag: "Hatched" }
   | { readonly _tag: "HatchFailed"; readonly reason: string }

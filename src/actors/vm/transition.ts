@@ -25,6 +25,7 @@ const reap = (vm: Vm, env: Env, reason: string, settlement: Settlement, more: Re
   const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
   const actions: Array<Action> = [...more]
   if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
+  if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
   if (hatching.has(was)) actions.push({ _tag: "HatchFailed", reason })
   return enter(vm, { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : settlement }, env, {
     reason,
@@ -71,6 +72,7 @@ const gone = (vm: Vm, env: Env, reason: string | undefined): Step => {
   const claim = claimOf(vm.state)
   const actions: Array<Action> = [{ _tag: "FreeIp" }, { _tag: "FreeCapacity" }]
   if (claim !== undefined) actions.push(returnJob(claim, reason ?? "its machine is gone", true))
+  if (vm.state._tag === "Cloning") actions.push({ _tag: "CloneEnded" })
   if (inPool.has(vm.state._tag)) actions.push({ _tag: "PoolShrank" })
   return enter(vm, { _tag: "Reaped" }, env, { reason, actions })
 }
@@ -194,7 +196,10 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
   Cloning: row<"Cloning">("the clone is being made; name, uuid and address were chosen before")(
     {
       Cloned: cell(["Booting"], "it exists", (vm, event, env) =>
-        enter(vm, { _tag: "Booting" }, env, { patch: { ref: event.ref, ...wrote(vm) } })
+        enter(vm, { _tag: "Booting" }, env, {
+          patch: { ref: event.ref, ...wrote(vm) },
+          actions: [{ _tag: "CloneEnded" }]
+        })
       ),
       Seen: cell(
         ["Booting", "Ceded"],
@@ -204,7 +209,9 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
           if (owner(facts) === undefined) return stay(vm)
           if (owner(facts) !== env.hatchery) return cede({ ...vm, facts }, env, "its annotation names another owner")
           const known = { ...vm, facts, ref: facts.ref }
-          return vm.state.lost ? enter(known, { _tag: "Booting" }, env, { patch: wrote(vm) }) : stay(known)
+          return vm.state.lost
+            ? enter(known, { _tag: "Booting" }, env, { patch: wrote(vm), actions: [{ _tag: "CloneEnded" }] })
+            : stay(known)
         }
       ),
       Gone: seenGone("it went while it was cloned"),
@@ -215,7 +222,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
           if (!event.unknown) return reap(vm, env, `cloning failed: ${event.reason}`, "none")
           return vm.facts === undefined
             ? enter(vm, { _tag: "Cloning", lost: true }, env, { reason: event.reason })
-            : enter(vm, { _tag: "Booting" }, env, { patch: wrote(vm) })
+            : enter(vm, { _tag: "Booting" }, env, { patch: wrote(vm), actions: [{ _tag: "CloneEnded" }] })
         }
       ),
       Deadline: late("cloning"),

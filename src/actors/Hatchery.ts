@@ -1,0 +1,157 @@
+/**
+ * The root: finds everything at its place, adopts every machine of ours, then lets the others work, and ends with order. It also carries the
+ * inventory's news to the machines' actors.
+ */
+import { Clock, Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import type { MachineFacts, MachineId } from "../schema/Machine.ts"
+import type { ConfigInvalid } from "../schema/Errors.ts"
+import { Cds } from "../services/Cds.ts"
+import { EventLog } from "../services/EventLog.ts"
+import { Inventory, type InventoryChange } from "../services/Inventory.ts"
+import { IpPool } from "../services/IpPool.ts"
+import { Settings } from "../services/Settings.ts"
+import { VSphere } from "../services/VSphere.ts"
+import { Dispatcher } from "./Dispatcher.ts"
+import { Gauges } from "./Gauges.ts"
+import { Heart } from "./Heart.ts"
+import { Nursery } from "./Nursery.ts"
+import { Reaper } from "./Reaper.ts"
+import { Registry } from "./Registry.ts"
+import { supervised, type GaveUp } from "./Supervisor.ts"
+import { prove } from "./vm/prove.ts"
+import { claimOf, nameOf, type StateTag, type Vm } from "./vm/State.ts"
+import { enter } from "./vm/table.ts"
+import { send } from "./Vm.ts"
+
+/** States in which a stop would leave a job between two hands; a drain waits for these to pass. */
+const inBetween: ReadonlySet<StateTag> = new Set(["Reserved", "Renamed", "Returning"])
+
+export class Hatchery extends Context.Service<
+  Hatchery,
+  {
+    /**
+     * The whole service. Fails with ConfigInvalid when a setting is wrong, with GaveUp when a part crashes again and again. Interrupting it
+     * drains: no new job is taken, what is in between finishes within `times.drainMs`, the session ends.
+     */
+    readonly run: Effect.Effect<never, ConfigInvalid | GaveUp>
+    /** Returns when every machine of ours that was there at the start has its actor. */
+    readonly adopted: Effect.Effect<void>
+  }
+>()("rookery/actors/Hatchery") {
+  static readonly layer = Layer.effect(
+    Hatchery,
+    Effect.gen(function* () {
+      const cds = yield* Cds
+      const dispatcher = yield* Dispatcher
+      const gauges = yield* Gauges
+      const heart = yield* Heart
+      const inventory = yield* Inventory
+      const ips = yield* IpPool
+      const log = yield* EventLog
+      const nursery = yield* Nursery
+      const reaper = yield* Reaper
+      const registry = yield* Registry
+      const settings = yield* Settings
+      const vsphere = yield* VSphere
+      const adopted = yield* Deferred.make<void>()
+
+      /** Two machines with one address or one job: the one that came later to it goes (promise 1). */
+      const rival = (vm: Vm): string | undefined => {
+        const job = claimOf(vm.state)?.jobId
+        for (const { id, vm: other } of registry.machines.values()) {
+          if (id === vm.id) continue
+          if (vm.ip !== undefined && other.ip === vm.ip) return `its address ${vm.ip} belongs to ${nameOf(other)}`
+          if (job !== undefined && job !== "" && claimOf(other.state)?.jobId === job)
+            return `its job is on ${nameOf(other)}`
+        }
+        return undefined
+      }
+
+      const adopt = Effect.fnUntraced(function* (facts: MachineFacts) {
+        const env = yield* registry.env
+        const proven = prove(facts, env)
+        if (proven === undefined) return
+        const reason = rival(proven)
+        const vm =
+          reason === undefined
+            ? proven
+            : enter(proven, { _tag: "Reaping", claim: undefined, settlement: "none" }, env, { reason }).vm
+        yield* log.append({
+          kind: "transition",
+          subject: vm.id,
+          text: `adopted → ${vm.state._tag}`,
+          data: { name: nameOf(vm), ip: vm.ip, job: claimOf(vm.state)?.jobId, reason: vm.reason }
+        })
+        yield* Effect.logInfo(
+          `adopted ${nameOf(vm)} as ${vm.state._tag}${vm.reason === undefined ? "" : `: ${vm.reason}`}`
+        )
+        yield* registry.spawn(vm)
+      })
+
+      const adoptAll = Effect.gen(function* () {
+        const { machines } = yield* inventory.view
+        const oldestFirst = [...machines.values()].toSorted((a, b) => (a.createdAt ?? 0) - (b.createdAt ?? 0))
+        for (const facts of oldestFirst) if (!registry.machines.has(facts.id)) yield* adopt(facts)
+        yield* Deferred.succeed(adopted, undefined)
+      })
+
+      const route = Effect.fnUntraced(function* (change: InventoryChange) {
+        if (change._tag === "Complete") {
+          if (!(yield* Deferred.isDone(adopted))) yield* adoptAll
+          return
+        }
+        const { facts } = change
+        const handle = registry.machines.get(facts.id)
+        if (change._tag === "Gone") {
+          yield* ips.forget(facts)
+          if (handle !== undefined && (handle.vm.ref ?? facts.ref) === facts.ref) yield* send(handle, { _tag: "Gone" })
+          return
+        }
+        yield* ips.observe(facts)
+        if (handle !== undefined) yield* send(handle, { _tag: "Seen", facts })
+        else if (yield* Deferred.isDone(adopted)) yield* adopt(facts)
+      })
+
+      const parts = Effect.andThen(
+        Deferred.await(adopted),
+        Effect.all(
+          [
+            supervised("Dispatcher")(dispatcher.run),
+            supervised("Nursery")(nursery.run),
+            supervised("Reaper")(reaper.run),
+            supervised("Gauges")(gauges.run)
+          ],
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+
+      const passing = (): ReadonlyArray<MachineId> =>
+        [...registry.machines.values()]
+          .filter(({ vm, lease }) => lease !== undefined || inBetween.has(vm.state._tag))
+          .map(({ id }) => id)
+
+      /** The dispatcher is stopped by now: what it began comes to rest, the rest is taken up by the next start. */
+      const drain = Effect.gen(function* () {
+        const until = (yield* Clock.currentTimeMillis) + settings.times.drainMs
+        while (passing().length > 0 && (yield* Clock.currentTimeMillis) < until) yield* Effect.sleep("100 millis")
+        yield* registry.stop
+        yield* vsphere.logout
+      }).pipe(Effect.withSpan("Hatchery.drain"))
+
+      const run = Effect.scoped(
+        Effect.gen(function* () {
+          yield* Effect.all([vsphere.validate, cds.signin], { concurrency: "unbounded", discard: true })
+          const news = supervised("Router")(Stream.runForEach(inventory.changes, route))
+          yield* Effect.forkScoped(supervised("Heart")(heart.run))
+          const routing = yield* Effect.forkScoped(news)
+          return yield* Effect.raceFirst(parts, Fiber.join(routing)).pipe(
+            Effect.andThen(Effect.never),
+            Effect.ensuring(drain)
+          )
+        })
+      )
+
+      return Hatchery.of({ run, adopted: Deferred.await(adopted) })
+    })
+  )
+}
