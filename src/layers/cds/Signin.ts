@@ -76,4 +76,4 @@ export const make = (
     const renewAt = renewalTime(Redacted.value(token), yield* Clock.currentTimeMillis)
     if (Option.isNone(renewAt)) return yield* malformed("the session token is not a JWT")
     return { token, region, renewAt: renewAt.value }
-  })
+  }).pipe(Effect.withSpan("Cds.signin"))

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import type { CdsError } from "../../../src/schema/Errors.ts"
 import { Cds } from "../../../src/services/Cds.ts"
 import { api, noContent, notFound, ok, withSignin } from "./api.ts"
 import type { Reply } from "./api.ts"
@@ -209,9 +208,16 @@ describe("taking a job", () => {
   })
 })
 
+const release = Cds.use((cds) => moving(cds.release("r1", id)))
+const fail = Cds.use((cds) => moving(cds.fail("r1", id, "no machine")))
+
+const refusedRelease = (answers: Api) =>
+  Cds.use((cds) => moving(Effect.flip(cds.release("r1", id)))).pipe(
+    Effect.map(({ kind }) => assert.strictEqual(kind, "refused")),
+    Effect.provide(world(answers).layer)
+  )
+
 describe("ending what was taken", () => {
-  const release = Cds.use((cds) => moving(cds.release("r1", id)))
-  const fail = Cds.use((cds) => moving(cds.fail("r1", id, "no machine")))
   const echo: Reply = { status: 400, body: { id: 149, message: "invalid data" } }
 
   it.effect("releases with DELETE on the take", () => {
@@ -232,13 +238,8 @@ describe("ending what was taken", () => {
 
   it.effect("has not released when the refusal is no echo, or the job is still ours", () =>
     Effect.gen(function* () {
-      const refused = (answers: Api) =>
-        Effect.flip(release).pipe(
-          Effect.map((error: CdsError) => assert.strictEqual(error.kind, "refused")),
-          Effect.provide(world(answers).layer)
-        )
-      yield* refused({ release: () => echo, read: () => ok({ runjob: job() }) })
-      yield* refused({ release: inTurn("cut", echo), read: () => ok({ runjob: taken }) })
+      yield* refusedRelease({ release: () => echo, read: () => ok({ runjob: job() }) })
+      yield* refusedRelease({ release: inTurn("cut", echo), read: () => ok({ runjob: taken }) })
     })
   )
 

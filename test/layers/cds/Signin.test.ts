@@ -16,6 +16,8 @@ const refusal = (world: ReturnType<typeof api>) =>
     Effect.provide(world.layer)
   )
 
+const forbidden = (from?: string): Reply => ({ status: 403, body: { id: 11, message: "forbidden", from } })
+
 const secret = "do-not-tell"
 
 describe("signin", () => {
@@ -24,10 +26,10 @@ describe("signin", () => {
     return Effect.gen(function* () {
       assert.deepStrictEqual(yield* signin, { region: "r1" })
       assert.strictEqual(yield* Cds.use((cds) => cds.region), "r1")
-      const [call] = world.seen
-      assert.strictEqual(call?.method, "POST")
-      assert.strictEqual(call?.path, signinPath)
-      assert.deepStrictEqual(Object.keys(call?.body), [
+      const call = world.seen[0]!
+      assert.strictEqual(call.method, "POST")
+      assert.strictEqual(call.path, signinPath)
+      assert.deepStrictEqual(Object.keys(call.body), [
         "token",
         "name",
         "type",
@@ -36,7 +38,7 @@ describe("signin", () => {
         "public_key",
         "version"
       ])
-      const { public_key, ...rest } = call?.body
+      const { public_key, ...rest } = call.body
       assert.deepStrictEqual(rest, {
         token: Redacted.value(consumerToken()),
         name: "my-hatch",
@@ -111,8 +113,6 @@ describe("signin", () => {
       assert.match(yield* told(consumerToken("signinBuiltinConsumerToken")), /signinBuiltinConsumerToken/)
     })
   )
-
-  const forbidden = (from?: string): Reply => ({ status: 403, body: { id: 11, message: "forbidden", from } })
 
   it.effect("names the token when CDS refuses it, and tries it once", () => {
     const world = api(() => forbidden())
