@@ -181,9 +181,9 @@ describe("the poll", () => {
     })
     return Effect.gen(function* () {
       yield* watch
-      yield* TestClock.adjust("59 minutes")
+      yield* TestClock.adjust("58 minutes")
       assert.lengthOf(world.calls("/v2/queue/r2?osarch=linux/amd64"), 0)
-      yield* TestClock.adjust("1 minute")
+      yield* TestClock.adjust("2 minutes")
       assert.isNotEmpty(world.calls("/v2/queue/r2?osarch=linux/amd64"))
     }).pipe(Effect.provide(world.layer))
   })
