@@ -1,0 +1,57 @@
+/**
+ * How a hatchery is put together: actors over services over layers. What differs between production, the demo and the tests is given from
+ * outside: the transport to vCenter, the HTTP client and socket to CDS, the ids and the settings.
+ */
+import { hostname } from "node:os"
+import { Effect, Layer } from "effect"
+import { Dispatcher } from "../actors/Dispatcher.ts"
+import { Gauges } from "../actors/Gauges.ts"
+import { Hatchery } from "../actors/Hatchery.ts"
+import { Heart } from "../actors/Heart.ts"
+import * as MonitorLive from "../actors/MonitorLive.ts"
+import { Nursery } from "../actors/Nursery.ts"
+import { Reaper } from "../actors/Reaper.ts"
+import { Registry } from "../actors/Registry.ts"
+import { Signals } from "../actors/Signals.ts"
+import * as CdsV2 from "../layers/cds/CdsV2.ts"
+import * as Capacity from "../layers/memory/Capacity.ts"
+import * as EventLog from "../layers/memory/EventLog.ts"
+import * as IpPool from "../layers/memory/IpPool.ts"
+import { version } from "../layers/version.ts"
+import * as GuestLive from "../layers/vsphere/GuestLive.ts"
+import * as InventoryLive from "../layers/vsphere/InventoryLive.ts"
+import { Placement } from "../layers/vsphere/Placement.ts"
+import { VimSession } from "../layers/vsphere/VimSession.ts"
+import * as VSphereLive from "../layers/vsphere/VSphereLive.ts"
+import { Settings } from "../services/Settings.ts"
+
+const session = Layer.unwrap(
+  Effect.map(Settings, ({ vsphere: { user, password } }) => VimSession.layer({ user, password, locale: "en_US" }))
+)
+
+/** VSphere, Inventory and Guest over a `Vim` transport. */
+export const vsphere = Layer.mergeAll(VSphereLive.layer, GuestLive.layer).pipe(
+  Layer.provideMerge(InventoryLive.layer),
+  Layer.provideMerge(Placement.layer),
+  Layer.provideMerge(session)
+)
+
+/** Cds over an HTTP client and a socket. */
+export const cds = CdsV2.layer({ version, hostname: hostname() })
+
+/** The ledgers of this process. */
+export const memory = Layer.mergeAll(IpPool.layer, Capacity.layer, EventLog.layer)
+
+const parts = Layer.mergeAll(Dispatcher.layer, Nursery.layer, Reaper.layer, Gauges.layer)
+
+/** All actors. `Hatchery.run` is the service, `Monitor` what it tells about itself. */
+export const actors = Hatchery.layer.pipe(
+  Layer.provideMerge(Heart.layer),
+  Layer.provideMerge(MonitorLive.layer(version)),
+  Layer.provideMerge(parts),
+  Layer.provideMerge(Registry.layer),
+  Layer.provideMerge(Signals.layer)
+)
+
+/** A whole hatchery; what it still asks for is `Settings`, `Ids`, `Vim`, `HttpClient` and `CdsSocket`. */
+export const hatchery = actors.pipe(Layer.provideMerge(Layer.mergeAll(vsphere, cds, memory)))

@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { EventLog } from "../../src/services/EventLog.ts"
+import { makeWorld, name, seeded, start } from "../support/world.ts"
+
+describe("a job on a simulated vCenter and a simulated CDS", () => {
+  it.effect("is served from the warm pool, which is refilled; nothing is left of it", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      yield* start(world)
+      yield* TestClock.adjust("3 minutes")
+      const pool = world.vcenter.owned(name)
+      assert.deepStrictEqual(
+        pool.map(({ power }) => power),
+        ["poweredOff", "poweredOff"]
+      )
+      yield* world.cds.enqueue({ count: 1 })
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* world.cds.counts).done, 1)
+      assert.deepStrictEqual(yield* world.cds.violations, [])
+      const after = world.vcenter.owned(name)
+      assert.deepStrictEqual(
+        after.map(({ power }) => power),
+        ["poweredOff", "poweredOff"]
+      )
+      assert.strictEqual(world.vcenter.summary().created, 3)
+      assert.strictEqual(after.filter(({ ref }) => pool.some((one) => one.ref === ref)).length, 1)
+    }).pipe(seeded("one job"))
+  )
+
+  it.effect("twice with the same seed gives the same event log, byte for byte; another seed another one", () =>
+    Effect.gen(function* () {
+      const run = (seed: string) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const world = yield* makeWorld({ seed })
+            const { context } = yield* start(world)
+            yield* TestClock.adjust("3 minutes")
+            yield* world.cds.enqueue({ count: 3 })
+            yield* TestClock.adjust("15 minutes")
+            return JSON.stringify(yield* Context.get(context, EventLog).recent)
+          }).pipe(seeded(seed), Effect.provide(TestClock.layer()))
+        )
+      const first = yield* run("a")
+      assert.isAbove(first.length, 2_000)
+      assert.strictEqual(yield* run("a"), first)
+      assert.notStrictEqual(yield* run("b"), first)
+    })
+  )
+})
