@@ -17,6 +17,8 @@ import type { WorkerRecord } from "./Worker.ts"
 /** `jobSchedulingMaxErrors` of the API (cds-contract 5.2). */
 const maxReleases = 5
 
+const takeUrl = (job: JobRecord): string => `/v2/queue/${job.region}/job/${job.id}/hatchery/take`
+
 export interface StateOptions {
   readonly keys: ApiKeys
   readonly timings: Timings
@@ -86,6 +88,7 @@ export class State {
   /** Back to the queue, with a new event. */
   requeue(job: JobRecord, at: number, why: string): void {
     job.hatcheryName = ""
+    this.unanswered.delete(`POST ${takeUrl(job)}`)
     this.changeStatus(job, "Waiting", at, why)
     this.sockets.publish(job, this.switches.eventCopies)
   }

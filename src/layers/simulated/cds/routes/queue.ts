@@ -56,7 +56,6 @@ const take = Effect.fnUntraced(function* (call: Call) {
   const now = yield* Clock.currentTimeMillis
   job.hatcheryName = hatchery.name
   job.scheduledAt = now
-  state.unanswered.delete(`POST ${call.request.url}`)
   state.changeStatus(job, "Scheduling", now, "hatchery take")
   return json(wireOf(call, job))
 })
