@@ -1,0 +1,4 @@
+import { Data } from "effect"
+
+/** A part of the stand did not do its duty: a process did not start or ended too early, a judge refused an order. */
+export class HarnessError extends Data.TaggedError("HarnessError")<{ readonly message: string }> {}
