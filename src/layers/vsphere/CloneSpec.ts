@@ -25,7 +25,7 @@ export const cloneSpec = (
     datastore: placed.datastore,
     diskMoveType: hardware.snapshot === undefined ? "moveChildMostDiskBacking" : "createNewChildDiskBacking",
     pool: placed.pool,
-    deviceChange: hardware.cards.flatMap((card, index) => cardChanges(card, index, placed.network.backing, cardType))
+    deviceChange: cardChanges(hardware.cards, placed.network.backing, cardType)
   },
   template: false,
   config: {
@@ -45,20 +45,31 @@ export const cloneSpec = (
   ...(hardware.snapshot === undefined ? {} : { snapshot: hardware.snapshot })
 })
 
-/** vSphere cannot change the type of a card: one of another type takes its place. New devices have negative keys of their own. */
+const connectable: WireValue = { startConnected: true, allowGuestControl: true, connected: true }
+
+/**
+ * Every card gets the network. vSphere cannot change the type of a card: one of another type takes its place, with a negative key of its
+ * own. Then all are replaced, so that the cards keep their order, by which the customization addresses them.
+ */
 const cardChanges = (
-  card: Device,
-  index: number,
+  cards: ReadonlyArray<Device>,
   backing: WireValue,
-  cardType: string | undefined
+  type: string | undefined
 ): ReadonlyArray<WireValue> => {
-  const type = cardType ?? card._type
-  const connectable = { startConnected: true, allowGuestControl: true, connected: true }
-  if (type === card._type)
-    return [{ operation: "edit", device: { _type: type, key: card.key, backing, connectable, ...slotOf(card) } }]
+  if (type === undefined || cards.every((card) => card._type === type))
+    return cards.map((card) => ({
+      operation: "edit",
+      device: { _type: card._type, key: card.key, backing, connectable, ...slotOf(card) }
+    }))
   return [
-    { operation: "remove", device: { _type: card._type, key: card.key, ...slotOf(card) } },
-    { operation: "add", device: { _type: type, key: -1 - index, backing, connectable, addressType: "generated" } }
+    ...cards.map((card) => ({
+      operation: "remove",
+      device: { _type: card._type, key: card.key, ...slotOf(card) }
+    })),
+    ...cards.map((_, index) => ({
+      operation: "add",
+      device: { _type: type, key: -1 - index, backing, connectable, addressType: "generated" }
+    }))
   ]
 }
 

@@ -96,7 +96,9 @@ export const makeReadiness = (launch: Launch) =>
         "operations",
         times.guestOperationsMs,
         ({ guest }) => guest.operationsReady,
-        ({ guest }) => `guest operations are not ready; customization ${guest.customization ?? "unknown"}`
+        ({ guest }) =>
+          `guest operations are not ready; Tools ${guest.toolsRunning ? "run" : "do not run"}, ` +
+          `customization ${guest.customization ?? "unknown"}`
       )
       yield* reach(
         ref,

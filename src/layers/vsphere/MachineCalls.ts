@@ -6,7 +6,7 @@ import { VSphereError } from "../../schema/Errors.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import { Inventory } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
-import { callFailed } from "./faults.ts"
+import { callFailed, retold } from "./faults.ts"
 import type { VimOperation, WireValue } from "./Vim.ts"
 import { VimSession } from "./VimSession.ts"
 import { decodeAnswer, Ref } from "./wire/Values.ts"
@@ -77,7 +77,7 @@ export class MachineCalls extends Context.Service<
           Effect.tapError((error) =>
             error.kind === "unknown" ? Effect.ignore(vim.call("CancelTask", { _this: task })) : Effect.void
           ),
-          Effect.mapError((error) => new VSphereError({ ...error, operation }))
+          Effect.mapError((error) => retold(error, { operation }))
         )
         return result
       })

@@ -11,7 +11,7 @@ import { Settings } from "../../services/Settings.ts"
 import type { ClonePlan } from "../../services/VSphere.ts"
 import { VSphere } from "../../services/VSphere.ts"
 import { cloneSpec } from "./CloneSpec.ts"
-import { callFailed } from "./faults.ts"
+import { callFailed, retold } from "./faults.ts"
 import { MachineCalls } from "./MachineCalls.ts"
 import { Placement } from "./Placement.ts"
 import { makePower } from "./Power.ts"
@@ -39,7 +39,7 @@ const make = Effect.gen(function* () {
     )
     const ref = yield* sendClone(plan, source).pipe(
       Effect.tapError((error) => (error.kind === "gone" || error.kind === "invalid" ? outdated : Effect.void)),
-      Effect.mapError((error) => (error.kind === "gone" ? new VSphereError({ ...error, kind: "busy" }) : error))
+      Effect.mapError((error) => (error.kind === "gone" ? retold(error, { kind: "busy" }) : error))
     )
     yield* Effect.annotateCurrentSpan({ "vm.ref": ref })
     if (!(yield* inventory.view).machines.has(ref)) yield* Effect.ignore(inventory.reread(ref))

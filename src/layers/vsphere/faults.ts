@@ -83,3 +83,15 @@ export const callFailed =
     const otherwise = error._tag === "VimMalformed" ? "invalid" : "unreachable"
     return new VSphereError({ operation, kind: sent && mutating ? "unknown" : otherwise, message: error.reason })
   }
+
+/** The same failure told otherwise: errors do not survive a spread, their message is lost. */
+export const retold = (
+  error: VSphereError,
+  { operation, kind }: { readonly operation?: string; readonly kind?: VSphereErrorKind }
+): VSphereError =>
+  new VSphereError({
+    operation: operation ?? error.operation,
+    kind: kind ?? error.kind,
+    ...(error.fault === undefined ? {} : { fault: error.fault }),
+    message: error.message
+  })
