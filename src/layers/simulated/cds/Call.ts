@@ -5,6 +5,7 @@ import type { HatcheryRecord } from "./Hatchery.ts"
 import { jobToWire } from "./Job.ts"
 import type { JobRecord } from "./Job.ts"
 import { Refusal, refuse } from "./Refusal.ts"
+import type { RouteOf } from "./Router.ts"
 import type { State } from "./State.ts"
 import type { WorkerRecord } from "./Worker.ts"
 
@@ -20,12 +21,7 @@ export interface Call {
 
 export type Handler = (call: Call) => Effect.Effect<ApiAnswer, Refusal>
 
-/** One row of the router's table; `:name` in the pattern is a part of the path. */
-export interface Route {
-  readonly method: "GET" | "POST" | "DELETE"
-  readonly pattern: string
-  readonly handler: Handler
-}
+export type Route = RouteOf<Handler>
 
 /** Layout of `Date` and `X-CDS-RemoteTime`: `2 Jan 2026 03:04:05 +0000` (cds-contract 0.1). */
 const remoteTime = /^\d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} [+-]\d{4}$/

@@ -54,7 +54,7 @@ const after = (state: State, request: ApiRequest, answer: ApiAnswer): Effect.Eff
 const dispatch = Effect.fnUntraced(function* (
   state: State,
   request: ApiRequest,
-  route: ReturnType<typeof makeRouter>,
+  route: ReturnType<typeof makeRouter<Handler>>,
   override: Handler | undefined
 ) {
   yield* before(state, request)

@@ -30,8 +30,6 @@ export interface SimCdsOptions {
   readonly hatcheries?: ReadonlyArray<Identity>
   /** Seed of the ids; without it they come from the caller's Random. */
   readonly seed?: string | number
-  /** Base address, told as `api_url` at signin. */
-  readonly apiUrl?: string
   readonly cdn?: { readonly httpUrl: string; readonly tcpUrl: string; readonly tcpTls: boolean }
   readonly timings?: Partial<Timings>
   /** Multiplies every duration of `timings`. */
@@ -98,7 +96,6 @@ const makeState = Effect.fnUntraced(function* (options: SimCdsOptions) {
     keys: options.keys ?? makeKeys(),
     timings: scaleTimings({ ...defaultTimings, ...options.timings }, options.timeScale ?? 1),
     uuid: uuids(() => random.nextDoubleUnsafe()),
-    apiUrl: options.apiUrl ?? "http://cds.simulated",
     cdn: options.cdn ?? { httpUrl: "http://cdn.simulated", tcpUrl: "cdn.simulated:8090", tcpTls: false },
     onStatus: (job) => {
       const cancel = cancelAsPlanned(state, job)

@@ -23,8 +23,6 @@ export interface StateOptions {
   readonly keys: ApiKeys
   readonly timings: Timings
   readonly uuid: () => string
-  /** Base address that signin answers as `api_url`. */
-  readonly apiUrl: string
   readonly cdn: { readonly httpUrl: string; readonly tcpUrl: string; readonly tcpTls: boolean }
   /** Called after each change of a job's status. */
   readonly onStatus: (job: JobRecord) => void
@@ -42,6 +40,8 @@ export class State {
   readonly violations: Array<Violation> = []
   /** Calls whose answer may not have reached the caller, as `METHOD path`. */
   readonly unanswered = new Set<string>()
+  /** Base address that signin answers as `api_url`; a front sets it once it knows its port. */
+  apiUrl = "http://cds.simulated"
   finalJobs = 0
   #waiters: Array<{ readonly count: number; readonly done: Deferred.Deferred<void> }> = []
 

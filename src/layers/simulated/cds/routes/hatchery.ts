@@ -58,12 +58,12 @@ const signin = Effect.fnUntraced(function* (call: Call) {
   hatchery.config = body.config ?? null
   hatchery.signins += 1
   const holder = { kind: "hatchery", hatcheryName: hatchery.name } as const
-  const { apiUrl, keys, timings, uuid } = state.options
+  const { keys, timings, uuid } = state.options
   const session = state.sessions.open(uuid(), hatchery.consumerId, holder, now, timings.sessionMs)
   return json(
     {
       up_to_date: body.version === apiVersion,
-      api_url: apiUrl,
+      api_url: state.apiUrl,
       token: session.token,
       hatchery: hatcheryToWire(hatchery),
       region: hatchery.region
