@@ -42,7 +42,7 @@ const handlers: Record<Exclude<VimOperation, Public>, Handler> = {
   InitiateFileTransferFromGuest: Guest.transferFromGuest
 }
 
-/** An answer, and the cookie of a session that it opened. */
+/** An answer, and the cookie that the client is to have from now on; an empty one ends it. */
 export interface Answer {
   readonly result: WireValue
   readonly setSession?: string
@@ -71,7 +71,7 @@ const perform = (
   }).pipe(
     Effect.flatMap((result) => result),
     Effect.catchDefect((defect) => (defect instanceof Fault ? Effect.fail(defect) : Effect.die(defect))),
-    Effect.map((result) => ({ result }))
+    Effect.map((result) => (operation === "Logout" ? { result, setSession: "" } : { result }))
   )
 }
 

@@ -43,7 +43,7 @@ export interface Tree {
   readonly hosts: ReadonlyArray<Ref>
   readonly datastores: ReadonlyArray<Ref>
   readonly network: Ref
-  /** Puts the machine into store and folder. Refuses with DuplicateName. */
+  /** Puts the machine into store and folder. Refuses with DuplicateName. Names are escaped already (`escapeName`). */
   readonly add: (machine: Machine) => void
   readonly remove: (machine: Machine) => void
   /** Refuses with DuplicateName. */
@@ -97,6 +97,10 @@ const ref = (type: string, value: string): Ref => ({ type, value })
 const refs = (values: ReadonlyArray<Ref>) => ["ArrayOfManagedObjectReference", values] as const
 
 const bytes = (megabytes: number) => megabytes * 1_048_576
+
+/** vCenter keeps these three characters of a name in escaped form. */
+export const escapeName = (name: string): string =>
+  name.replace(/[%/\\]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
 
 export const makeTree = (store: ObjectStore, options: SimVCenterOptions): Tree => {
   const rootFolder = ref("Folder", "group-d1")

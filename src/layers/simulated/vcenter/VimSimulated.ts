@@ -11,14 +11,15 @@ export interface TransportOptions {
 
 const make = Effect.fnUntraced(function* (options: TransportOptions = {}) {
   const vcenter = yield* SimVCenter
-  const halfWay = Effect.sleep((options.latencyMs ?? 4) / 2)
+  const latencyMs = options.latencyMs ?? 4
+  const halfWay = latencyMs === 0 ? Effect.void : Effect.sleep(latencyMs / 2)
   let cookie: string | undefined
 
   return Vim.of({
     call: Effect.fnUntraced(function* (operation, args) {
       yield* halfWay
       const answer = yield* vcenter.request(operation, args, cookie)
-      if (answer.setSession !== undefined) cookie = answer.setSession
+      if (answer.setSession !== undefined) cookie = answer.setSession || undefined
       yield* halfWay
       return answer.result
     }),

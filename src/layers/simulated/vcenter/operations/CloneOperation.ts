@@ -11,6 +11,7 @@ import type { Card, Customization, Machine } from "../Machine.ts"
 import { macOf } from "../Estate.ts"
 import { isLive, mustBeReachable, nextVersion, powerOn } from "../Power.ts"
 import { attempt } from "../Task.ts"
+import { escapeName } from "../Tree.ts"
 import { refuse } from "../Wire.ts"
 import type { Ref, WireObject } from "../Wire.ts"
 import { machineOf, refArg } from "./Handler.ts"
@@ -44,7 +45,7 @@ const readPlan = (core: Core, source: Machine, name: string, spec: WireObject): 
   core.store.get(datastore)
   return {
     source,
-    name: name === "" ? Args.invalidArgument("name", "A name cannot be empty.") : name,
+    name: name === "" ? Args.invalidArgument("name", "A name cannot be empty.") : escapeName(name),
     pool: pool!,
     datastore,
     powerOn: Args.boolean(spec["powerOn"]),

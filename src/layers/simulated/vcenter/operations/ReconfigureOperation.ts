@@ -4,6 +4,7 @@ import * as Args from "../Args.ts"
 import type { Core } from "../Core.ts"
 import type { Machine } from "../Machine.ts"
 import { mustBePowered, nextVersion } from "../Power.ts"
+import { escapeName } from "../Tree.ts"
 import { refuse } from "../Wire.ts"
 import type { Handler } from "./Handler.ts"
 import { machineTask } from "./PowerOperations.ts"
@@ -56,7 +57,7 @@ const apply = (core: Core, machine: Machine, config: WireValue) => {
   if (resized) mustBePowered(machine, "poweredOff")
   const name = Args.text(spec["name"])
   if (name === "") Args.invalidArgument("spec.name", "A name cannot be empty.")
-  if (name !== undefined) core.tree.rename(machine, name)
+  if (name !== undefined) core.tree.rename(machine, escapeName(name))
   core.store.update(machine, { ...changes, ...nextVersion(core) })
 }
 
