@@ -5,9 +5,11 @@ import { CliOutput, Command } from "effect/cli"
 import { version } from "../layers/version.ts"
 import * as Log from "../layers/telemetry/Log.ts"
 import { configCommand } from "./config.ts"
+import { demoCommand } from "./demo.ts"
 import { report, teardown } from "./exit.ts"
+import { startCommand } from "./start.ts"
 
-const root = Command.make("rookery").pipe(Command.withSubcommands([configCommand]))
+const root = demoCommand.pipe(Command.withSubcommands([startCommand, configCommand]))
 
 /** A wrong command line is answered by what is wrong with it; the help is a flag away. */
 const presenter = Layer.succeed(CliOutput.Presenter, {

@@ -46,9 +46,9 @@ export const layer = Layer.unwrap(
     const machines = Effect.zipWith(Clock.currentTimeMillis, monitor.machines, (now, rows) =>
       json({ now, machines: rows })
     )
-    /** Metrics live in the context of the hatchery, not in that of a request; reading the status brings the gauges up to date. */
+    /** Metrics live in the context of the hatchery, not in that of a request. */
     const context = yield* Effect.context<never>()
-    const metrics = Effect.map(Effect.provideContext(monitor.status, context), () =>
+    const metrics = Effect.sync(() =>
       HttpServerResponse.text(PrometheusMetrics.formatUnsafe(context), {
         contentType: "text/plain; version=0.0.4; charset=utf-8"
       })
