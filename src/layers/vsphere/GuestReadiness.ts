@@ -47,8 +47,7 @@ export const makeReadiness = (launch: Launch) =>
       const facts = (yield* inventory.view).machines.get(ref)
       return yield* new GuestNotReady({
         machine: facts?.name ?? ref,
-        stage:
-          stage !== "probe" && facts !== undefined && (customizing(facts) || failed(facts)) ? "customization" : stage,
+        stage: facts !== undefined && facts.guest.toolsRunning && customizing(facts) ? "customization" : stage,
         reason: facts === undefined ? "the machine is gone" : `${reason(facts)} (${facts.power}, ${facts.connection})`
       })
     })

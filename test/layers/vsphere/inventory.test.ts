@@ -246,3 +246,91 @@ describe("until", () => {
     }).pipe(Effect.provide(stand()))
   )
 })
+
+describe("the subscription", () => {
+  it.effect("does without the properties that an older vCenter does not know", () =>
+    Effect.gen(function* () {
+      yield* (yield* SimVCenter).inject({ _tag: "CallFails", operation: "CreateFilter", fault: "InvalidProperty" })
+      yield* TestClock.adjust("1 second")
+      assert.isTrue((yield* (yield* Inventory).view).complete)
+      const [all, fewer] = (yield* Calls).of("CreateFilter").map(({ args }) => JSON.stringify(args))
+      assert.include(all, "customizationInfo")
+      assert.notInclude(fewer, "customizationInfo")
+    }).pipe(Effect.provide(stand()))
+  )
+
+  it.effect("is unmoved by updates that are told twice", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      yield* TestClock.adjust("1 second")
+      const heard = yield* listen
+      yield* vcenter.inject({ _tag: "UpdatesDuplicate", count: 3 })
+      const [ref] = yield* owned(1)
+      yield* TestClock.adjust("1 second")
+      vcenter.others.powerOff(ref!.value)
+      yield* TestClock.adjust("1 second")
+      const seen = heard.filter((change) => change._tag === "Seen").filter(({ facts }) => facts.ref === ref!.value)
+      assert.strictEqual(seen.at(-1)?.facts.power, "poweredOff")
+      for (const { facts, previous } of seen) assert.notDeepEqual(facts, previous)
+    }).pipe(Effect.provide(stand()))
+  )
+
+  it.effect("leaves no view or collector behind when it is opened again", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      yield* TestClock.adjust("1 second")
+      for (let loss = 0; loss < 5; loss++) {
+        yield* vcenter.inject({ _tag: "CollectorLost" })
+        yield* TestClock.adjust("1 minute")
+      }
+      assert.strictEqual((yield* (yield* Inventory).view).epoch, 6)
+      assert.strictEqual(vcenter.summary().views, 1)
+    }).pipe(Effect.provide(stand()))
+  )
+
+  it.effect("costs the same calls for a change whatever the number of machines", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      vcenter.addForeign({ count: 2000, prefix: "alien" })
+      const [ref] = yield* owned(1)
+      yield* TestClock.adjust("1 second")
+      const before = (yield* Calls).all.length
+      vcenter.others.powerOff(ref!.value)
+      yield* TestClock.adjust("1 second")
+      assert.isAtMost((yield* Calls).all.length - before, 2)
+      assert.strictEqual((yield* (yield* Inventory).view).machines.get(ref!.value)?.power, "poweredOff")
+    }).pipe(Effect.provide(stand()))
+  )
+})
+
+describe("reread", () => {
+  it.effect("puts what it finds into the mirror, before the subscription tells it", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      const [ref] = yield* owned(1)
+      const inventory = yield* Inventory
+      yield* TestClock.adjust("1 second")
+      yield* vcenter.inject({ _tag: "UpdatesLate", count: 1, delayMs: 20_000 })
+      vcenter.others.powerOff(ref!.value)
+      const fiber = yield* Effect.forkScoped(inventory.reread(ref!.value))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(fiber)).power, "poweredOff")
+      assert.strictEqual((yield* inventory.view).machines.get(ref!.value)?.power, "poweredOff")
+    }).pipe(Effect.provide(stand()))
+  )
+
+  it.effect("does not bring back a machine that left while it was read", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      const [ref] = yield* owned(1)
+      const inventory = yield* Inventory
+      yield* TestClock.adjust("1 second")
+      const fiber = yield* Effect.forkScoped(inventory.reread(ref!.value))
+      yield* TestClock.adjust(2)
+      vcenter.others.destroy(ref!.value)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.await(fiber)
+      assert.isFalse((yield* inventory.view).machines.has(ref!.value))
+    }).pipe(Effect.provide(stand()))
+  )
+})
