@@ -7,9 +7,10 @@ import * as Log from "../layers/telemetry/Log.ts"
 import { configCommand } from "./config.ts"
 import { demoCommand } from "./demo.ts"
 import { report, teardown } from "./exit.ts"
+import { simulateCommand } from "./simulate.ts"
 import { startCommand } from "./start.ts"
 
-const root = demoCommand.pipe(Command.withSubcommands([startCommand, configCommand]))
+const root = demoCommand.pipe(Command.withSubcommands([startCommand, configCommand, simulateCommand]))
 
 /** A wrong command line is answered by what is wrong with it; the help is a flag away. */
 const presenter = Layer.succeed(CliOutput.Presenter, {
