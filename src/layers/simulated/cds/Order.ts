@@ -6,7 +6,7 @@ const text = Schema.optionalKey(Schema.String)
 
 export const JobOrder = Schema.Struct({
   /** How many alike; one unless given. */
-  count: Schema.optionalKey(Schema.Int),
+  count: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100_000 }))),
   project: text,
   workflow: text,
   job: text,

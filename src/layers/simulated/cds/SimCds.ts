@@ -30,6 +30,8 @@ export interface SimCdsOptions {
   readonly hatcheries?: ReadonlyArray<Identity>
   /** Seed of the ids; without it they come from the caller's Random. */
   readonly seed?: string | number
+  /** Base address that signin tells as `api_url`; a front tells its own. */
+  readonly apiUrl?: string
   readonly cdn?: { readonly httpUrl: string; readonly tcpUrl: string; readonly tcpTls: boolean }
   readonly timings?: Partial<Timings>
   /** Multiplies every duration of `timings`. */
@@ -102,6 +104,7 @@ const makeState = Effect.fnUntraced(function* (options: SimCdsOptions) {
       if (cancel !== undefined) fork(cancel)
     }
   })
+  if (options.apiUrl !== undefined) state.apiUrl = options.apiUrl
   return state
 })
 

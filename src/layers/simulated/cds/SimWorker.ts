@@ -191,7 +191,7 @@ const workerUrl = /https?:\/\/[^\s'"\\]+\/download\/worker\/[\w/.-]+/
 
 /**
  * What a guest does with a program that a hatchery starts in it. With `CDS_CONFIG` in its environment it is the bootstrap: download, worker,
- * logs, and after success the machine goes off. Anything else, such as the `env` probe, ends at once with 0.
+ * logs, and after success the machine goes off. It leaves no spans: it is not the hatchery that does this. Anything else, such as the `env` probe, ends at once with 0.
  */
 export const workerProgram =
   (client: HttpClient.HttpClient, behaviour?: (jobId: string) => Behaviour) =>
@@ -208,4 +208,4 @@ export const workerProgram =
       request.write(workerLog, end.log)
       request.write(setupLog, `the worker ended with exit code ${end.exitCode}\n`)
       return { exitCode: end.exitCode, powerOff: end.exitCode === 0 }
-    })
+    }).pipe(Effect.withTracerEnabled(false))

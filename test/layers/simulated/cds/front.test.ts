@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
@@ -101,8 +101,17 @@ interface Ended {
   readonly output: string
 }
 
-/** Downloads the worker from the front and runs it in a folder of its own, with only these tools in its PATH. */
-const runWorker = (it: Front, config: string) =>
+/** Where the machine has each of these tools; those that it lacks are left out. */
+const toolsHere = (names: ReadonlyArray<string>): ReadonlyArray<readonly [string, string]> =>
+  names.flatMap((name) => {
+    const path = (process.env["PATH"] ?? "").split(":").find((folder) => existsSync(join(folder, name)))
+    return path === undefined ? [] : [[name, join(path, name)] as const]
+  })
+
+const smallTools = ["sh", "sed", "base64", "mktemp", "rm", "sleep", "date", "cat"]
+
+/** Downloads the worker from the front and runs it in a folder of its own, with only the small tools and this downloader in its PATH. */
+const runWorker = (it: Front, config: string, downloader = "curl") =>
   Effect.gen(function* () {
     const folder = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "cds-worker-"))),
@@ -111,7 +120,10 @@ const runWorker = (it: Front, config: string) =>
     const script = join(folder, "worker")
     const answer = yield* Effect.promise(() => fetch(`${it.apiUrl}/download/worker/linux/amd64`))
     writeFileSync(script, yield* Effect.promise(() => answer.text()), { mode: 0o755 })
-    const env = { PATH: process.env["PATH"] ?? "", CDS_CONFIG: Buffer.from(config).toString("base64"), TMPDIR: folder }
+    const bin = join(folder, "bin")
+    mkdirSync(bin)
+    for (const [name, path] of toolsHere([...smallTools, downloader])) symlinkSync(path, join(bin, name))
+    const env = { PATH: bin, CDS_CONFIG: Buffer.from(config).toString("base64"), TMPDIR: folder }
     return yield* Effect.callback<Ended>((resume) => {
       const child = execFile(script, { env }, (error, stdout, stderr) =>
         resume(Effect.succeed({ code: Number(error?.code ?? 0), output: stdout + stderr }))
@@ -140,22 +152,26 @@ const scheduled = Effect.gen(function* () {
   return { it, id, config: configOf(it, id, workerToken(id, "stoic-heron", Date.now())) }
 })
 
-it.live("The shell worker runs its job for real: signin, take, beats, result, signout", () =>
-  Effect.gen(function* () {
-    const { it, id, config } = yield* scheduled
-    yield* it.api.fault({ kind: "answer", status: 500, path: "/worker/take" })
-    const { code, output } = yield* runWorker(it, JSON.stringify(config, null, 2))
-    assert.strictEqual(code, 0, output)
-    assert.include(output, `worker stoic-heron: ran job ${id}: Success`)
-    const job = yield* it.api.job(id)
-    assert.deepStrictEqual(
-      job?.history.map(({ status }) => status),
-      ["Waiting", "Scheduling", "Building", "Success"]
-    )
-    assert.strictEqual([...it.api.state.workers.values()][0]?.status ?? "Disabled", "Disabled")
-    assert.deepStrictEqual(yield* it.api.violations, [])
-  })
-)
+for (const downloader of ["curl", "wget"]) {
+  it.live.skipIf(toolsHere([downloader]).length === 0)(
+    `The shell worker runs its job for real with ${downloader}: signin, take, beats, result, signout`,
+    () =>
+      Effect.gen(function* () {
+        const { it, id, config } = yield* scheduled
+        yield* it.api.fault({ kind: "answer", status: 500, path: "/worker/take" })
+        const { code, output } = yield* runWorker(it, JSON.stringify(config, null, 2), downloader)
+        assert.strictEqual(code, 0, output)
+        assert.include(output, `worker stoic-heron: ran job ${id}: Success`)
+        const job = yield* it.api.job(id)
+        assert.deepStrictEqual(
+          job?.history.map(({ status }) => status),
+          ["Waiting", "Scheduling", "Building", "Success"]
+        )
+        assert.strictEqual([...it.api.state.workers.values()][0]?.status ?? "Disabled", "Disabled")
+        assert.deepStrictEqual(yield* it.api.violations, [])
+      })
+  )
+}
 
 it.live("The shell worker exits with 1 and the API's words when it may not sign in", () =>
   Effect.gen(function* () {
