@@ -63,6 +63,7 @@ const kindOf = (status: number, id: number | undefined): CdsError["kind"] => {
 
 const decodeFailure = Schema.decodeOption(WireFailure)
 
+/** Any answer that is no success. Redirections are not followed: nothing in CDS redirects. */
 const refusal = (call: string, { status, body }: Answer): AttemptFailed => {
   const failure = decodeFailure(body).pipe(
     Option.filter(({ id }) => id !== 0),
@@ -111,7 +112,7 @@ export const make = (apiUrl: string, timeoutMs: number): Effect.Effect<CdsHttp, 
           orElse: () => Effect.fail(lost(call.name, `no answer within ${timeoutMs} ms`))
         })
       )
-      if (answer.status >= 400) return yield* refusal(call.name, answer)
+      if (answer.status >= 300) return yield* refusal(call.name, answer)
       return answer
     })
 

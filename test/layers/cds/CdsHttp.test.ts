@@ -95,6 +95,14 @@ describe("a call", () => {
     })
   )
 
+  it.effect("does not take a redirection for success", () =>
+    Effect.gen(function* () {
+      const { error, at } = yield* errorOf({ status: 302, headers: { location: "https://cds.test/" } })
+      assert.lengthOf(at, 1)
+      assert.deepInclude(error, { kind: "malformed", status: 302 })
+    })
+  )
+
   it.effect("is malformed when the answer is not the protocol's", () =>
     Effect.gen(function* () {
       for (const body of ["<html>", "7", [{ id: 3 }], [{ id: "a", name: "b", status: "Sleeping" }]]) {

@@ -2,13 +2,18 @@ import { assert, describe, it } from "@effect/vitest"
 import { createServer } from "node:http"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Deferred, Effect, Layer, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { WebSocketServer } from "ws"
 import type { WebSocket } from "ws"
 import { defaults } from "../../../src/schema/config/defaults.ts"
+import { Cds } from "../../../src/services/Cds.ts"
+import { Ids } from "../../../src/services/Ids.ts"
 import { Settings } from "../../../src/services/Settings.ts"
 import { CdsSocket } from "../../../src/layers/cds/CdsSocket.ts"
+import * as CdsV2 from "../../../src/layers/cds/CdsV2.ts"
+import { front } from "../../../src/layers/simulated/cds/Front.ts"
+import { hatcheryKeys } from "./api.ts"
 import * as CdsHttp from "../../../src/layers/cds/CdsHttp.ts"
 import * as NodeCdsHttp from "../../../src/layers/cds/NodeCdsHttp.ts"
 import * as NodeCdsSocket from "../../../src/layers/cds/NodeCdsSocket.ts"
@@ -166,5 +171,41 @@ describe("the socket on Node", () => {
       const opened = Effect.scoped(Effect.andThen(socket.connect(`ws://${address}/`, {}), Effect.sleep("50 millis")))
       yield* Effect.all([Deferred.await(closed), opened], { concurrency: 2 })
     }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("the client over real HTTP and WebSocket", () => {
+  it.live("signs in, sees a job by its event, takes it and gives it back", () =>
+    Effect.gen(function* () {
+      const { api, apiUrl } = yield* front()
+      const { name, token } = api.identities[0]!
+      const pem = hatcheryKeys.privateKey.export({ type: "pkcs1", format: "pem" }).toString()
+      const cds = {
+        ...defaults.cds,
+        name,
+        apiUrl,
+        tokenV2: Redacted.make(token),
+        rsaPrivateKey: Redacted.make(pem),
+        disableV2QueuePolling: true
+      }
+      const real = CdsV2.layer({ version: "1.2.3", hostname: "host1" }).pipe(
+        Layer.provide([NodeCdsHttp.layer, NodeCdsSocket.layer, Layer.mock(Ids)({})]),
+        Layer.provide(Layer.succeed(Settings, { ...defaults, cds }))
+      )
+      yield* Effect.gen(function* () {
+        const client = yield* Cds
+        const { region } = yield* client.signin
+        const seen = yield* Effect.forkChild(Stream.runHead(client.sightings))
+        yield* Effect.repeat(Effect.sleep("10 millis"), { until: () => api.state.sockets.count === 1 })
+        const [id = ""] = yield* api.enqueue()
+        const sighting = Option.getOrUndefined(yield* Fiber.join(seen))
+        assert.deepInclude(sighting, { id, region, source: "event" })
+        assert.strictEqual((yield* client.take(region, id)).hatcheryName, name)
+        yield* client.release(region, id)
+        assert.strictEqual((yield* client.job(region, id)).job.status, "Waiting")
+        assert.deepStrictEqual(yield* client.workers, [])
+        assert.deepStrictEqual(yield* api.violations, [])
+      }).pipe(Effect.provide(real))
+    })
   )
 })
