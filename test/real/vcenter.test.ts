@@ -43,7 +43,7 @@ const plain = (machines: ReadonlyArray<Soap.Listed>) =>
     .toSorted((a, b) => a.ref.localeCompare(b.ref))
 
 real("VMware's simulator as judge", Go.goMissing(), () => {
-  it.live("passes its own tests", () => Go.go(Vcenter.folder, ["test", "-p", "2", "./..."]))
+  it.live("passes its own tests", () => Go.go(Vcenter.folder, ["test", "-p", "2", "-timeout", "120s", "./..."]))
 
   it.live("lists its machines alike over SOAP and on the control port", () =>
     Effect.gen(function* () {

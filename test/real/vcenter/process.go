@@ -43,6 +43,8 @@ type process struct {
 
 	init   *exec.Cmd
 	result *os.File
+	// done is closed when ended and exitCode are set.
+	done chan struct{}
 }
 
 // startProcess runs a program as VMware Tools does on Linux: the quoted path and the arguments, as one line, by `bash -c`. Variables
@@ -97,6 +99,7 @@ func startProcess(dir, host, user string, spec *types.GuestProgramSpec) (*proces
 		started: time.Now(),
 		init:    init,
 		result:  result,
+		done:    make(chan struct{}),
 	}, nil
 }
 

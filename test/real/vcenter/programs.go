@@ -115,6 +115,7 @@ func (p *programs) start(vm mo.Reference, name string, spec *types.GuestProgramS
 		code := process.wait()
 		p.mu.Lock()
 		process.ended, process.exitCode = time.Now(), code
+		close(process.done)
 		p.mu.Unlock()
 		time.AfterFunc(p.exitKept, func() {
 			p.mu.Lock()
