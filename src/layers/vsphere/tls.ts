@@ -162,7 +162,8 @@ const refused = (socket: tls.TLSSocket, host: string, error: Error): Error => {
       `the certificate of ${host} is not trusted (${error.message}): set hatchery.vsphere.tls.ca to the authority that ` +
         "signed it, or hatchery.vsphere.tls.thumbprint to its fingerprint; hatchery.vsphere.tls.insecure = true trusts anyone"
     )
-  return "code" in error && error.code === "EPROTO"
-    ? new Error(`${host} does not speak TLS as expected (${error.message}): check hatchery.vsphere.endpoint`)
+  const code = "code" in error && typeof error.code === "string" ? error.code : ""
+  return code === "EPROTO" || code.startsWith("ERR_SSL_")
+    ? new Error(`${host} does not speak TLS as expected (${code}): check hatchery.vsphere.endpoint`)
     : error
 }

@@ -63,7 +63,9 @@ export const serveVim = Effect.fnUntraced(function* (
 ): Effect.fn.Return<VimServer, HttpServerError.ServeError, Scope.Scope> {
   const { wsdl } = yield* Effect.promise(() => createClientAsync(wsdlPath))
   const scope = yield* Effect.scope
+  // The platform runs a handler uninterruptibly unless told otherwise, and a client that goes would not be noticed.
   const app = respond(options, wsdl, wireTypes(wsdl)).pipe(
+    Effect.interruptible,
     Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.mebibytes(64))
   )
   const listener = yield* NodeHttpServer.makeHandler(app, { scope })
