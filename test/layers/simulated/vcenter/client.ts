@@ -1,6 +1,7 @@
 /** A plain client of the simulated vCenter for its tests: wire values in, wire values out. */
 import { Effect } from "effect"
-import type { VimOperation, WireValue } from "../../../../src/layers/vsphere/Vim.ts"
+import type { VimFault, VimUnreachable } from "../../../../src/schema/Errors.ts"
+import type { Vim, VimOperation, WireValue } from "../../../../src/layers/vsphere/Vim.ts"
 import type { PartialOptions } from "../../../../src/layers/simulated/vcenter/Options.ts"
 import { SimVCenter } from "../../../../src/layers/simulated/vcenter/SimVCenter.ts"
 import { VimSimulated } from "../../../../src/layers/simulated/vcenter/VimSimulated.ts"
@@ -84,9 +85,13 @@ export const viewSpec = (view: Ref, paths: ReadonlyArray<string> = machinePaths)
   ]
 })
 
-export const connect = Effect.fnUntraced(function* (vcenter: SimVCenter["Service"]) {
-  const vim = yield* VimSimulated.make({ latencyMs: 0 }).pipe(Effect.provideService(SimVCenter, vcenter))
+/** The name of the vSphere fault, undefined when the call got no answer. */
+export const faultOf = (error: VimFault | VimUnreachable): string | undefined =>
+  "fault" in error ? error.fault : undefined
+
+export const clientOver = (vim: Vim["Service"]) => {
   const call = (operation: VimOperation, args: WireObject) => vim.call(operation, args)
+  type CallError = Effect.Error<ReturnType<typeof call>>
 
   const signIn = (password = login.password) =>
     call("Login", { _this: { type: "SessionManager", value: "SessionManager" }, userName: login.user, password })
@@ -103,10 +108,7 @@ export const connect = Effect.fnUntraced(function* (vcenter: SimVCenter["Service
   })
 
   const wait = (version: string, options: WireObject = { maxWaitSeconds: 0 }, _this = collector) =>
-    call("WaitForUpdatesEx", { _this, version, options }) as Effect.Effect<
-      UpdateSet | undefined,
-      Effect.Error<ReturnType<typeof call>>
-    >
+    call("WaitForUpdatesEx", { _this, version, options }) as Effect.Effect<UpdateSet | undefined, CallError>
 
   return {
     call,
@@ -120,19 +122,23 @@ export const connect = Effect.fnUntraced(function* (vcenter: SimVCenter["Service
         container: { type: "Datacenter", value: "datacenter-2" },
         type: types,
         recursive: true
-      }) as Effect.Effect<Ref, Effect.Error<ReturnType<typeof call>>>,
+      }) as Effect.Effect<Ref, CallError>,
     filter: (spec: WireObject, _this = collector) => call("CreateFilter", { _this, spec, partialUpdates: false }),
     /** Starts a task and answers its reference. */
     task: (operation: VimOperation, _this: Ref, args: WireObject = {}) =>
-      call(operation, { _this, ...args }) as Effect.Effect<Ref, Effect.Error<ReturnType<typeof call>>>,
+      call(operation, { _this, ...args }) as Effect.Effect<Ref, CallError>,
     taskInfo: (task: Ref) => read(task, ["info.state", "info.error", "info.result"]),
     /** The fault name of a task that failed. */
     taskFault: (task: Ref) =>
       Effect.map(read(task, ["info.error"]), (info) => (info["info.error"] as { fault: { _type: string } }).fault._type)
   }
-})
+}
 
-export type Client = Effect.Success<ReturnType<typeof connect>>
+export type Client = ReturnType<typeof clientOver>
+
+/** A client of its own session in this process; a call takes no time. */
+export const connect = (vcenter: SimVCenter["Service"]): Effect.Effect<Client> =>
+  VimSimulated.make({ latencyMs: 0 }).pipe(Effect.provideService(SimVCenter, vcenter), Effect.map(clientOver))
 
 /** A vCenter and a client of it that is logged in. */
 export const world = Effect.fnUntraced(function* (options: PartialOptions = exact) {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Ref } from "../../../../src/layers/simulated/vcenter/Wire.ts"
-import { changesOf, cloneArgs, exact, updatesOf, viewSpec, world } from "./client.ts"
+import { changesOf, cloneArgs, exact, faultOf, updatesOf, viewSpec, world } from "./client.ts"
 
 const uuid = "11111111-2222-4333-8444-555555555555"
 
@@ -123,7 +123,7 @@ describe("CloneVM_Task of the simulated vCenter", () => {
       const refused = yield* Effect.flip(
         client.task("CloneVM_Task", template, { ...rest, spec: { ...spec, location: linked } })
       )
-      assert.strictEqual(refused._tag === "VimFault" && refused.fault, "InvalidArgument")
+      assert.strictEqual(faultOf(refused), "InvalidArgument")
       const snapshot = (yield* client.read(template, ["snapshot.currentSnapshot"]))["snapshot.currentSnapshot"] as Ref
       yield* client.task("CloneVM_Task", template, { ...rest, spec: { ...spec, location: linked, snapshot } })
     })
@@ -182,7 +182,7 @@ describe("CloneVM_Task of the simulated vCenter", () => {
       yield* client.taskInfo(task)
       yield* TestClock.adjust("1 minute")
       const gone = yield* Effect.flip(client.taskInfo(task))
-      assert.strictEqual(gone._tag === "VimFault" && gone.fault, "ManagedObjectNotFound")
+      assert.strictEqual(faultOf(gone), "ManagedObjectNotFound")
       assert.deepStrictEqual(yield* recent, { _type: "ArrayOfManagedObjectReference", ManagedObjectReference: [] })
     })
   )

@@ -1,12 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { collector, updatesOf, viewSpec, world } from "./client.ts"
+import { collector, faultOf, updatesOf, viewSpec, world } from "./client.ts"
 import type { ObjectUpdate, UpdateSet } from "./client.ts"
 
 const names = (updates: ReadonlyArray<ObjectUpdate>) => updates.map(({ kind, obj }) => `${kind} ${obj.value}`)
-
-const faultOf = (error: { readonly _tag: string; readonly fault?: string }) => error.fault
 
 describe("The property collector of the simulated vCenter", () => {
   it.effect("tells the first read in pages, each but the last marked as truncated", () =>

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { PartialOptions, ProgramRequest } from "../../../../src/layers/simulated/vcenter/Options.ts"
 import type { Ref, WireObject } from "../../../../src/layers/simulated/vcenter/Wire.ts"
-import { cloneArgs, exact, world } from "./client.ts"
+import { cloneArgs, exact, faultOf, world } from "./client.ts"
 
 interface ProcessInfo {
   readonly pid: number
@@ -92,7 +92,7 @@ describe("The guest of a simulated machine", () => {
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* text(6), "ended\n")
       const missing = yield* Effect.flip(tail("/tmp/other.log"))
-      assert.strictEqual(missing._tag === "VimFault" && missing.fault, "FileNotFound")
+      assert.strictEqual(faultOf(missing), "FileNotFound")
     })
   )
 
@@ -100,7 +100,7 @@ describe("The guest of a simulated machine", () => {
     Effect.gen(function* () {
       const { start } = yield* readyGuest()
       const refused = yield* Effect.flip(start({ programPath: "/bin/sh" }, "wrong"))
-      assert.strictEqual(refused._tag === "VimFault" && refused.fault, "InvalidGuestLogin")
+      assert.strictEqual(faultOf(refused), "InvalidGuestLogin")
     })
   )
 
@@ -110,11 +110,11 @@ describe("The guest of a simulated machine", () => {
       yield* client.task("PowerOffVM_Task", machine)
       yield* TestClock.adjust("2 seconds")
       const off = yield* Effect.flip(start({ programPath: "/bin/sh" }))
-      assert.strictEqual(off._tag === "VimFault" && off.fault, "InvalidPowerState")
+      assert.strictEqual(faultOf(off), "InvalidPowerState")
       yield* client.task("PowerOnVM_Task", machine)
       yield* TestClock.adjust("3 seconds")
       const booting = yield* Effect.flip(start({ programPath: "/bin/sh" }))
-      assert.strictEqual(booting._tag === "VimFault" && booting.fault, "GuestOperationsUnavailable")
+      assert.strictEqual(faultOf(booting), "GuestOperationsUnavailable")
       yield* TestClock.adjust("20 seconds")
       yield* start({ programPath: "/bin/sh" })
     })

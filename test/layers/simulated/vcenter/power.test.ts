@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Ref } from "../../../../src/layers/simulated/vcenter/Wire.ts"
 import type { Client } from "./client.ts"
-import { cloneArgs, exact, updatesOf, viewSpec, world } from "./client.ts"
+import { cloneArgs, exact, faultOf, updatesOf, viewSpec, world } from "./client.ts"
 
 const powerOf = (client: Client, machine: Ref) =>
   Effect.map(client.read(machine, ["runtime.powerState"]), (read) => read["runtime.powerState"])
@@ -73,7 +73,7 @@ describe("Power of a simulated machine", () => {
       yield* client.task("PowerOnVM_Task", machine)
       yield* TestClock.adjust("3 seconds")
       const refused = yield* Effect.flip(client.call("ShutdownGuest", { _this: machine }))
-      assert.strictEqual(refused._tag === "VimFault" && refused.fault, "ToolsUnavailable")
+      assert.strictEqual(faultOf(refused), "ToolsUnavailable")
     })
   )
 

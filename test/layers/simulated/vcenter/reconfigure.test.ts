@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Ref } from "../../../../src/layers/simulated/vcenter/Wire.ts"
-import { changesOf, exact, viewSpec, world } from "./client.ts"
+import { changesOf, exact, faultOf, viewSpec, world } from "./client.ts"
 
 /** A foreign machine that is off, and its reading of some properties. */
 const offMachine = Effect.gen(function* () {
@@ -117,7 +117,7 @@ describe("ReconfigVM_Task of the simulated vCenter", () => {
       const refused = yield* Effect.flip(
         client.task("ReconfigVM_Task", { type: "VirtualMachine", value: "vm-0" }, { spec: {} })
       )
-      assert.strictEqual(refused._tag === "VimFault" && refused.fault, "ManagedObjectNotFound")
+      assert.strictEqual(faultOf(refused), "ManagedObjectNotFound")
     })
   )
 })

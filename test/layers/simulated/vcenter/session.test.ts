@@ -2,9 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { SimVCenter } from "../../../../src/layers/simulated/vcenter/SimVCenter.ts"
-import { connect, login, viewSpec, world } from "./client.ts"
+import { connect, faultOf, login, viewSpec, world } from "./client.ts"
 
-const faultOf = (error: { readonly _tag: string; readonly fault?: string }) => error.fault
 const serviceInstance = { type: "ServiceInstance", value: "ServiceInstance" }
 
 describe("Sessions of the simulated vCenter", () => {
