@@ -92,6 +92,7 @@ describe("a call", () => {
       assert.strictEqual(error.kind, "malformed")
       assert.strictEqual(error.message, "HTTP 404")
       assert.isDefined(trouble)
+      assert.strictEqual((yield* errorOf(failure(404, 0))).error.kind, "malformed")
     })
   )
 

@@ -187,11 +187,28 @@ describe("taking a job", () => {
   })
 
   it.effect("takes again when the lost take has done nothing", () => {
+    let takes = 0
     const { layer } = world({
-      take: inTurn("cut", "cut", "cut", ok(taken)),
-      read: inTurn(ok({ runjob: job() }), ok({ runjob: taken }))
+      take: () => (++takes <= 3 ? "cut" : ok(taken)),
+      read: () => ok({ runjob: takes <= 3 ? job() : taken })
     })
     return Effect.map(take, ({ status }) => assert.strictEqual(status, "Scheduling")).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is ours although the session ended while the answer was lost", () => {
+    const { layer } = world({
+      take: inTurn("cut", { status: 401, body: { id: 10, message: "not authenticated" } }, notFound),
+      read: () => ok({ runjob: taken })
+    })
+    return Effect.map(take, ({ hatcheryName }) => assert.strictEqual(hatcheryName, "my-hatch")).pipe(
+      Effect.provide(layer)
+    )
+  })
+
+  it.effect("is not found when a worker of ours runs the job already", () => {
+    const running = job({ status: "Building", hatchery_name: "my-hatch" })
+    const { layer } = world({ take: inTurn("cut", notFound), read: () => ok({ runjob: running }) })
+    return Effect.map(refusedTake, ({ kind }) => assert.strictEqual(kind, "notFound")).pipe(Effect.provide(layer))
   })
 
   it.effect("gives up when the lock of a lost take has long run out and the job still waits", () => {
@@ -260,6 +277,17 @@ describe("ending what was taken", () => {
       read: () => ok({ runjob: job({ status: "Fail" }) })
     })
     return Effect.provide(fail, layer)
+  })
+
+  it.effect("has not failed the job when it goes on", () => {
+    const { layer } = world({
+      result: inTurn("cut", { status: 403, body: { id: 11, message: "forbidden" } }),
+      read: () => ok({ runjob: job({ status: "Scheduling", hatchery_name: "other" }) })
+    })
+    return Cds.use((cds) => moving(Effect.flip(cds.fail("r1", id, "no machine")))).pipe(
+      Effect.map(({ kind }) => assert.strictEqual(kind, "refused")),
+      Effect.provide(layer)
+    )
   })
 
   it.effect("writes a line for the user", () => {
