@@ -70,11 +70,10 @@ export const runClockwork = (state: State): Effect.Effect<void, never, Scope.Sco
   )
 }
 
-/** The stop that the job's plan has for the status it just got for the first time; undefined when there is none. */
+/** The stop that the job's plan has for the status it just got; undefined when there is none. Of several the first one counts. */
 export const cancelAsPlanned = (state: State, job: JobRecord): Effect.Effect<void> | undefined => {
   const { cancel } = job.plan
   if (cancel === undefined || job.status !== cancel.on) return undefined
-  if (job.history.filter((change) => change.status === cancel.on).length > 1) return undefined
   return Effect.sleep(cancel.afterMs).pipe(
     Effect.andThen(Clock.currentTimeMillis),
     Effect.map((now) => state.stop(job, now))

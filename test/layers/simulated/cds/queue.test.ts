@@ -101,10 +101,10 @@ it.effect("A take of a job that one holds is 404 and a double take, unless the f
     assert.deepInclude(cut, { done: true })
     assert.strictEqual((yield* it.take(lost)).status, 404)
     assert.deepStrictEqual(yield* api.violations, [])
-    const id = yield* oneJob(api)
-    yield* takeAtOnce(it.take(id))
-    yield* it.take(id)
-    assert.deepInclude((yield* api.violations)[0], { rule: "double-take", subject: id })
+    yield* it.release(lost)
+    yield* takeAtOnce(it.take(lost))
+    yield* it.take(lost)
+    assert.deepInclude((yield* api.violations)[0], { rule: "double-take", subject: lost })
   })
 )
 
@@ -230,6 +230,20 @@ it.effect("One factor scales every timer of the API", () =>
     yield* TestClock.adjust("6 seconds")
     assert.strictEqual((yield* api.job(id))?.status, "Waiting")
     assert.strictEqual((yield* signin(api)).status, 200)
+  })
+)
+
+it.effect("A user's stop counts from the first time that the job got the status", () =>
+  Effect.gen(function* () {
+    const api = yield* simulated()
+    const it = yield* hatchery(api)
+    const id = yield* oneJob(api, { cancel: { on: "Scheduling", afterMs: 7_000 } })
+    yield* takeAtOnce(it.take(id))
+    yield* it.release(id)
+    yield* TestClock.adjust("5 seconds")
+    yield* takeAtOnce(it.take(id))
+    yield* TestClock.adjust("1995 millis")
+    assert.strictEqual((yield* api.job(id))?.status, "Stopped")
   })
 )
 

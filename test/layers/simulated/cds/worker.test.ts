@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { apiKeys, call, hatchery, oneJob, simulated, takeAtOnce, worker, workerToken } from "./caller.ts"
+import { apiKeys, call, hatchery, oneJob, signin, simulated, takeAtOnce, worker, workerToken } from "./caller.ts"
 
 /** An API with one job that a hatchery has taken. */
 const taken = Effect.gen(function* () {
@@ -63,9 +63,10 @@ it.effect("A worker token is 401 when another key signed it, when it has expired
 
 it.effect("A worker is 403 for a job that is not Scheduling or not the one of its token", () =>
   Effect.gen(function* () {
-    const { api, id } = yield* taken
+    const { api, it, id } = yield* taken
     const other = yield* oneJob(api)
     assert.strictEqual((yield* worker(api, other)).signed.status, 403)
+    yield* takeAtOnce(it.take(other))
     const url = `/v2/queue/default/job/${other}/worker/signin`
     assert.strictEqual((yield* call(api, "POST", url, workerToken(id, "w", 0), {})).status, 403)
   })
@@ -130,5 +131,19 @@ it.effect("The worker is downloaded without a session, under aliases of its arch
     assert.strictEqual(answer.headers["Content-Type"], "application/octet-stream")
     assert.match(answer.body ?? "", /^#!\/bin\/sh/)
     assert.strictEqual((yield* get("/download/worker/linux/aarch64")).status, 404)
+  })
+)
+
+it.effect("A hatchery sees its own workers only", () =>
+  Effect.gen(function* () {
+    const hatcheries = ["rookery", "eyrie"].map((name) => ({ name, region: "default" }))
+    const api = yield* simulated({ hatcheries })
+    const it = yield* hatchery(api)
+    const other = (yield* signin(api, { ...api.identities[1] })).body.token
+    const id = yield* oneJob(api)
+    yield* takeAtOnce(it.take(id))
+    yield* worker(api, id)
+    assert.strictEqual((yield* it.call("GET", "/v2/worker")).body.length, 1)
+    assert.strictEqual((yield* call(api, "GET", "/v2/worker", other)).text, "null")
   })
 )
