@@ -57,7 +57,7 @@ const run = ({ dir, bin }: Guest, input: Bootstrap, env: Record<string, string> 
   Effect.callback<number>((resume) => {
     const text = script(input).replaceAll("/tmp/", `${dir}/`).replaceAll("/usr/local/bin/", `${dir}/local/`)
     const path = `${bin}:${dir}/local`
-    execFile("/bin/sh", ["-c", text], { env: { PATH: path, CDS_CONFIG: "c29tZQ==", ...env } }, (error) =>
+    execFile("/bin/sh", ["-c", text], { cwd: dir, env: { PATH: path, CDS_CONFIG: "c29tZQ==", ...env } }, (error) =>
       resume(Effect.succeed(error === null ? 0 : Number(error.code)))
     )
   })
@@ -137,7 +137,7 @@ describe("the bootstrap", () => {
     Effect.gen(function* () {
       const machine = yield* guest
       machine.command("curl", curl(machine.dir))
-      const evil = `'; echo hacked >${machine.dir}/hacked; '$(echo hacked >${machine.dir}/hacked)\necho hacked >${machine.dir}/hacked\n`
+      const evil = "'; echo hacked >hacked; '$(echo hacked >hacked)`echo hacked >hacked`\necho hacked >hacked\n"
       assert.strictEqual(yield* run(machine, { workerName: evil, apiUrl: evil, osArch: evil }), 0)
       assert.isUndefined(machine.read("hacked"))
     })
