@@ -51,6 +51,7 @@ export const makeGuests = (core: Core): Guests => {
   const guests = new Map<string, Guest>()
   const leases = new Map<string, string>()
   const offers = new Map<string, { readonly machine: string; readonly path: string }>()
+  const returned: Array<string> = []
   let nextLease = toNumber(core.options.dhcpFrom)
 
   const guestOf = (machine: Machine): Guest => {
@@ -131,13 +132,15 @@ export const makeGuests = (core: Core): Guests => {
     },
     forget: (machine) => {
       guests.delete(machine.ref.value)
-      for (const card of machine.cards) leases.delete(card.mac)
+      for (const [token, offer] of offers) if (offer.machine === machine.ref.value) offers.delete(token)
+      for (const { mac } of machine.cards) {
+        const ip = leases.get(mac)
+        if (ip !== undefined) returned.push(ip)
+        leases.delete(mac)
+      }
     },
     lease: (mac) => {
-      const known = leases.get(mac)
-      if (known !== undefined) return known
-      const ip = toAddress(nextLease)
-      nextLease += 1
+      const ip = leases.get(mac) ?? returned.shift() ?? toAddress(nextLease++)
       leases.set(mac, ip)
       return ip
     }

@@ -50,7 +50,8 @@ export interface Tree {
   readonly rename: (machine: Machine, name: string) => void
   readonly named: (name: string) => Machine | undefined
   readonly machines: () => ReadonlyArray<Machine>
-  /** Clones added since the start. */
+  /** Counts a clone that is complete. */
+  readonly countClone: () => void
   readonly created: () => number
   /** The memory that powered-on machines use has changed by so much. Refuses with InsufficientResourcesFault above the pool's. */
   readonly useMemory: (deltaMB: number) => void
@@ -274,11 +275,13 @@ export const makeTree = (store: ObjectStore, options: SimVCenterOptions): Tree =
     datastores,
     network,
     machines,
+    countClone: () => {
+      created += 1
+    },
     created: () => created,
     named: (name) => names.get(name),
     add: (machine) => {
       claimName(machine, machine.name)
-      if (machine.origin === "clone") created += 1
       store.put(machine)
       machinesFolder.children.set(machine.ref.value, machine.ref)
       store.linked(machinesFolder, "childEntity", machine)

@@ -58,8 +58,9 @@ describe("The guest of a simulated machine", () => {
 
   it.effect("remembers the exit code of an ended program for five minutes", () =>
     Effect.gen(function* () {
-      const programs = () => Effect.as(Effect.sleep("1 minute"), { exitCode: 3 })
-      const { start, processes } = yield* readyGuest({ programs })
+      const { start, processes } = yield* readyGuest({
+        programs: () => Effect.as(Effect.sleep("1 minute"), { exitCode: 3 })
+      })
       const pid = Number(yield* start({ programPath: "/bin/true" }))
       assert.deepStrictEqual(
         (yield* processes(pid)).map(({ exitCode }) => exitCode),
@@ -77,12 +78,13 @@ describe("The guest of a simulated machine", () => {
 
   it.effect("hands out what a program wrote, while it runs and after", () =>
     Effect.gen(function* () {
-      const programs = (request: ProgramRequest) =>
-        Effect.sync(() => request.write("/tmp/worker.log", "started\n")).pipe(
-          Effect.andThen(Effect.sleep("1 minute")),
-          Effect.as({ exitCode: 0, files: { "/tmp/worker.log": "started\nended\n" } })
-        )
-      const { start, tail, client } = yield* readyGuest({ programs })
+      const { start, tail, client } = yield* readyGuest({
+        programs: (request) =>
+          Effect.sync(() => request.write("/tmp/worker.log", "started\n")).pipe(
+            Effect.andThen(Effect.sleep("1 minute")),
+            Effect.as({ exitCode: 0, files: { "/tmp/worker.log": "started\nended\n" } })
+          )
+      })
       yield* start({ programPath: "/bin/sh" })
       const text = (maxBytes: number) =>
         Effect.flatMap(tail("/tmp/worker.log"), ({ url }) =>

@@ -147,6 +147,7 @@ const configure = (core: Core, machine: Machine, plan: ClonePlan) => {
     cards: withDevices(core.nextId(), machine.cards, plan.deviceChange),
     ...nextVersion(core)
   })
+  core.tree.countClone()
 }
 
 const customize = (core: Core, machine: Machine, plan: ClonePlan) => {
