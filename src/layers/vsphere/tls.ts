@@ -159,7 +159,7 @@ const digits = (thumbprint: string): string => thumbprint.replaceAll(/[:\s]/g, "
 const refused = (socket: tls.TLSSocket, host: string, error: Error): Error => {
   if (socket.authorizationError)
     return new Error(
-      `the certificate of ${host} is not trusted (${error.message}): set hatchery.vsphere.tls.ca to the authority that ` +
+      `the certificate of ${host} is not trusted (${error.message.split(";")[0]}): set hatchery.vsphere.tls.ca to the authority that ` +
         "signed it, or hatchery.vsphere.tls.thumbprint to its fingerprint; hatchery.vsphere.tls.insecure = true trusts anyone"
     )
   const code = "code" in error && typeof error.code === "string" ? error.code : ""

@@ -4,7 +4,8 @@ import type { KeyObject } from "node:crypto"
 
 const der = (tag: number, ...content: ReadonlyArray<Uint8Array>): Buffer => {
   const body = Buffer.concat(content)
-  const length = body.length < 128 ? [body.length] : [0x82, body.length >> 8, body.length & 0xff]
+  const bytes = body.length < 256 ? [body.length] : [body.length >> 8, body.length & 0xff]
+  const length = body.length < 128 ? bytes : [0x80 | bytes.length, ...bytes]
   return Buffer.concat([Buffer.from([tag, ...length]), body])
 }
 const sequence = (...content: ReadonlyArray<Uint8Array>) => der(0x30, ...content)

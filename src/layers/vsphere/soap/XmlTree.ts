@@ -84,7 +84,9 @@ const elementOf = (name: string, attributes: Attributes, prefixes: Prefixes): Xm
 
 const typeName = (value: string, prefixes: Prefixes): string => {
   const [prefix, local] = split(value)
-  return prefixes.get(prefix) === xsd ? `xsd:${local}` : local
+  // govmomi uses the prefix xsd without declaring it.
+  const uri = prefixes.get(prefix) ?? (prefix === "xsd" ? xsd : undefined)
+  return uri === xsd ? `xsd:${local}` : local
 }
 
 const split = (name: string): readonly [prefix: string, local: string] => {

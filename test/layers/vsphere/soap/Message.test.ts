@@ -130,6 +130,9 @@ layer(wire)("the messages of the vSphere API", (it) => {
                   <v:key>k</v:key>
                   <v:value XMLSchema-instance:type="s:int"> 5</v:value>
                 </v:extraConfig>
+                <v:extraConfig>
+                  <v:value XMLSchema-instance:type="xsd:boolean">true</v:value>
+                </v:extraConfig>
               </v:spec>
             </v:ReconfigVM_Task>
           </x:Body>
@@ -140,7 +143,10 @@ layer(wire)("the messages of the vSphere API", (it) => {
           _this: { type: "VirtualMachine", value: "vm-1" },
           spec: {
             annotation: " <raw> & text",
-            extraConfig: [{ key: "k", value: { _type: "xsd:int", _value: " 5" } }]
+            extraConfig: [
+              { key: "k", value: { _type: "xsd:int", _value: " 5" } },
+              { value: { _type: "xsd:boolean", _value: true } }
+            ]
           }
         }
       })
