@@ -87,6 +87,18 @@ describe("VimSession", () => {
     }).pipe(Effect.provide(vcenter.session))
   })
 
+  it.effect("does not end the renewed session for a call that was refused in the old one", () => {
+    const refused = Effect.fail(fault("CurrentTime", "NotAuthenticated"))
+    const vcenter = scripted({
+      CurrentTime: (nth) => (nth === 1 ? refused : nth === 2 ? Effect.delay(refused, "500 millis") : Effect.void)
+    })
+    return Effect.gen(function* () {
+      yield* ended(Effect.all([clock, clock], { concurrency: "unbounded" }))
+      assert.strictEqual(vcenter.count("CurrentTime"), 4)
+      assert.strictEqual(vcenter.count("Login"), 2)
+    }).pipe(Effect.provide(vcenter.session))
+  })
+
   it.effect("gives a call back that is refused in the renewed session too", () => {
     const vcenter = scripted({ CurrentTime: () => Effect.fail(fault("CurrentTime", "NotAuthenticated")) })
     return Effect.gen(function* () {

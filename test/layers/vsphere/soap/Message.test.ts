@@ -102,7 +102,7 @@ layer(wire)("the messages of the vSphere API", (it) => {
     Effect.gen(function* () {
       const { types } = yield* Wire
       const written = (value: WireValue) => encode(types, "o", { extra: 1, value, key: "k" }, "OptionValue")
-      assert.strictEqual(written("a<b"), option('<value xsi:type="xsd:string">a&lt;b</value>'))
+      assert.strictEqual(written("a<b\r\n"), option('<value xsi:type="xsd:string">a&lt;b&#13;\n</value>'))
       assert.strictEqual(written(true), option('<value xsi:type="xsd:boolean">true</value>'))
       assert.strictEqual(written(7), option('<value xsi:type="xsd:int">7</value>'))
       assert.strictEqual(written(2 ** 40), option('<value xsi:type="xsd:long">1099511627776</value>'))
