@@ -3,6 +3,7 @@ package main
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/fault"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -39,6 +40,19 @@ func TestGuestIsNotReadyBeforeItHasBooted(t *testing.T) {
 	}
 	if got := guest.CustomizationInfo.CustomizationStatus; got != customizationRunning {
 		t.Fatalf("customization %s", got)
+	}
+}
+
+func TestSubscribersToTheStatusAloneHearOfACustomization(t *testing.T) {
+	s := newStand(t, func(o *options) { o.boot = 200 * time.Millisecond })
+	vm := s.hatch("a")
+	var heard []any
+	s.until(vm, "guest.customizationInfo.customizationStatus", func(v any) bool {
+		heard = append(heard, v)
+		return v == customizationSucceeded
+	})
+	if !reflect.DeepEqual(heard, []any{customizationRunning, customizationSucceeded}) {
+		t.Fatalf("%v", heard)
 	}
 }
 

@@ -10,9 +10,13 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// herald tells subscribers what the simulator changes without a word: name, annotation and size at a reconfigure (it announces the
-// new change version only), the names below config at a rename, the boot time and the new change version at a power-on. It also
-// tells the guests about power and removal. The simulator calls it while it holds the machine's lock.
+// herald tells subscribers what the simulator changes without a word:
+//   - name, annotation and size at a reconfigure (it announces the new change version only);
+//   - at a rename the names below config, at a power-on the boot time, and at both a new change version, as vCenter has it because
+//     it writes the machine's file;
+//   - the status below a customization (it matches a change with the paths above it, not with those below).
+//
+// It also tells the guests about power and removal. The simulator calls it while it holds the machine's lock.
 type herald struct {
 	guests *guests
 
@@ -56,12 +60,18 @@ func (h *herald) UpdateObject(ctx *simulator.Context, obj mo.Reference, changes 
 		case "name":
 			if vm.Config.Name != vm.Name {
 				vm.Config.Name, vm.Summary.Config.Name = vm.Name, vm.Name
-				h.tell(ctx, vm)
+				ctx.Update(vm, []types.PropertyChange{newVersion(time.Now())})
 			}
 		case "config.changeVersion":
 			h.tell(ctx, vm)
 		case "runtime.powerState":
 			h.power(ctx, vm)
+		case "guest.customizationInfo":
+			if info := vm.Guest.CustomizationInfo; info != nil {
+				ctx.Update(vm, []types.PropertyChange{
+					{Name: "guest.customizationInfo.customizationStatus", Val: info.CustomizationStatus},
+				})
+			}
 		}
 	}
 }
@@ -91,14 +101,18 @@ func (h *herald) tell(ctx *simulator.Context, vm *mo.VirtualMachine) {
 	}
 }
 
-// power moves the change version with a power-on, as vCenter does by writing the machine's file.
 func (h *herald) power(ctx *simulator.Context, vm *mo.VirtualMachine) {
 	if vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
 		now := time.Now()
 		ctx.Update(vm, []types.PropertyChange{
 			{Name: "runtime.bootTime", Val: now},
-			{Name: "config.changeVersion", Val: strconv.FormatInt(now.UnixNano(), 10)},
+			newVersion(now),
 		})
 	}
 	h.guests.power(ctx, vm)
+}
+
+// newVersion is a change version as the simulator makes them.
+func newVersion(now time.Time) types.PropertyChange {
+	return types.PropertyChange{Name: "config.changeVersion", Val: strconv.FormatInt(now.UnixNano(), 10)}
 }

@@ -78,6 +78,17 @@ func TestOfManyReconfiguresWithOneChangeVersionOneWins(t *testing.T) {
 	}
 }
 
+func TestARenameMovesTheChangeVersion(t *testing.T) {
+	s := newStand(t, nil)
+	vm := s.hatch("a")
+	version := s.read(vm).Config.ChangeVersion
+	s.ok(finished(vm.Rename(s.ctx, "b")))
+	err := s.reconfigure(vm, types.VirtualMachineConfigSpec{Annotation: "c", ChangeVersion: version})
+	if !fault.Is(err, new(types.ConcurrentAccess)) {
+		t.Fatalf("%T %v", err, err)
+	}
+}
+
 func TestPowerOnMovesTheChangeVersion(t *testing.T) {
 	s := newStand(t, nil)
 	vm := s.hatch("a")
