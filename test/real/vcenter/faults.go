@@ -37,16 +37,16 @@ func (r faultRule) rule() (rule *simulator.FaultInjectionRule, err error) {
 	if err != nil {
 		return nil, err
 	}
-	any := func(text string) string {
+	orAll := func(text string) string {
 		if text == "" {
 			return "*"
 		}
 		return text
 	}
 	rule = &simulator.FaultInjectionRule{
-		MethodName:  any(r.Method),
-		ObjectType:  any(r.ObjectType),
-		ObjectName:  any(r.ObjectName),
+		MethodName:  orAll(r.Method),
+		ObjectType:  orAll(r.ObjectType),
+		ObjectName:  orAll(r.ObjectName),
 		Probability: 1,
 		FaultType:   simulator.FaultTypeCustom,
 		Fault:       fault,
