@@ -66,7 +66,7 @@ describe("the first read", () => {
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(told(late), told(early))
       assert.include(told(late).slice(5), "Seen")
-    }).pipe(Effect.provide(stand()))
+    }).pipe(Effect.provide(stand({ vcenter: { pageSize: 2 } })))
   )
 
   it.effect("does not take a machine whose configuration cannot be read for an error", () =>

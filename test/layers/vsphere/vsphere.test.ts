@@ -205,6 +205,19 @@ describe("a task", () => {
       assert.match(yield* Fiber.join(fiber), /^vm-/)
     }).pipe(Effect.provide(stand()))
   )
+
+  it.effect("that a re-read does not show any more is unknown, long before its time is over", () =>
+    Effect.gen(function* () {
+      const inventory = yield* Inventory
+      yield* TestClock.adjust("1 second")
+      const fiber = yield* Effect.forkScoped(Effect.flip(inventory.task("task-of-old", "1 hour")))
+      yield* TestClock.adjust("1 minute")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* (yield* SimVCenter).inject({ _tag: "CollectorLost" })
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(fiber)).kind, "unknown")
+    }).pipe(Effect.provide(stand()))
+  )
 })
 
 describe("reconfigure", () => {

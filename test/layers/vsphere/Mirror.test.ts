@@ -1,0 +1,112 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Mirror } from "../../../src/layers/vsphere/Mirror.ts"
+import type { ObjectUpdate } from "../../../src/layers/vsphere/wire/Updates.ts"
+import type { InventoryChange } from "../../../src/services/Inventory.ts"
+
+const update = (kind: ObjectUpdate["kind"], ref: string, power = "poweredOn"): ObjectUpdate => ({
+  kind,
+  obj: { type: "VirtualMachine", value: ref },
+  changeSet: kind === "leave" ? [] : [{ name: "runtime.powerState", op: "assign", val: power }],
+  missingSet: []
+})
+
+const refs = (count: number) => Array.from({ length: count }, (_, index) => `vm-${index}`)
+
+/** A complete mirror of machines that are all ours, of which two may go unexplained. */
+const mirrored = (machines: ReadonlyArray<string>) => {
+  const told: Array<InventoryChange> = []
+  const mirror = new Mirror({ maxUnexplainedGone: 2, owned: () => true, emit: (change) => told.push(change) })
+  mirror.begin()
+  for (const ref of machines) mirror.apply(update("enter", ref))
+  mirror.settle(0)
+  const gone = () => told.flatMap((change) => (change._tag === "Gone" ? [`${change.facts.ref} by ${change.by}`] : []))
+  const leave = (now: number, ...going: ReadonlyArray<string>) => {
+    for (const ref of going) mirror.apply(update("leave", ref))
+    mirror.settle(now)
+  }
+  const reread = (now: number, ...found: ReadonlyArray<string>) => {
+    mirror.begin()
+    for (const ref of found) mirror.apply(update("enter", ref))
+    mirror.settle(now)
+  }
+  return { mirror, told, gone, leave, reread }
+}
+
+describe("the mirror", () => {
+  it("counts a shrink that comes in pieces as one", () => {
+    const { mirror, gone, leave } = mirrored(refs(9))
+    leave(1_000, "vm-0", "vm-1")
+    leave(20_000, "vm-2")
+    assert.deepStrictEqual(gone(), ["vm-0 by update", "vm-1 by update"])
+    assert.deepStrictEqual([...mirror.suspects], ["vm-2"])
+    assert.isTrue(mirror.machines.has("vm-2"))
+  })
+
+  it("does not count machines that went long ago", () => {
+    const { mirror, gone, leave } = mirrored(refs(9))
+    leave(0, "vm-0", "vm-1")
+    leave(60_000, "vm-2", "vm-3")
+    assert.strictEqual(gone().length, 4)
+    assert.strictEqual(mirror.suspects.size, 0)
+  })
+
+  it("believes of a suspicious shrink only what a re-read confirms", () => {
+    const { mirror, gone, leave, reread } = mirrored(refs(4))
+    leave(0, "vm-0", "vm-1", "vm-2")
+    assert.deepStrictEqual(gone(), [])
+    reread(10_000, "vm-1", "vm-3")
+    assert.deepStrictEqual(gone(), ["vm-0 by reread", "vm-2 by reread"])
+    assert.deepStrictEqual([...mirror.machines.keys()], ["vm-1", "vm-3"])
+    assert.isTrue(mirror.complete)
+  })
+
+  it("wants another re-read when the one that should confirm shows a new shrink", () => {
+    const { mirror, gone, leave, reread } = mirrored(refs(9))
+    leave(0, "vm-0", "vm-1", "vm-2")
+    reread(10_000, "vm-6", "vm-7", "vm-8")
+    assert.deepStrictEqual(gone(), ["vm-0 by reread", "vm-1 by reread", "vm-2 by reread"])
+    assert.deepStrictEqual([...mirror.suspects], ["vm-3", "vm-4", "vm-5"])
+    assert.isFalse(mirror.complete)
+    reread(20_000, ...refs(9).slice(3))
+    assert.strictEqual(gone().length, 3)
+    assert.isTrue(mirror.complete)
+  })
+
+  it("is not surprised by a machine that it was told to expect gone, until that ends", () => {
+    const { mirror, gone, leave } = mirrored(refs(9))
+    const ends = refs(3).map((ref) => mirror.expectGone(ref))
+    leave(0, ...refs(3))
+    assert.strictEqual(gone().length, 3)
+    for (const end of ends) end()
+    leave(1, "vm-3", "vm-4", "vm-5")
+    assert.strictEqual(gone().length, 3)
+  })
+
+  it("keeps a machine that left and came back within one update set", () => {
+    const { mirror, gone } = mirrored(refs(1))
+    mirror.apply(update("leave", "vm-0"))
+    mirror.apply(update("enter", "vm-0", "poweredOff"))
+    mirror.settle(0)
+    assert.deepStrictEqual(gone(), [])
+    assert.strictEqual(mirror.machines.get("vm-0")?.power, "poweredOff")
+  })
+
+  it("does not let a direct read that was overtaken by an update turn it back", () => {
+    const { mirror, leave } = mirrored(refs(2))
+    const values = [{ name: "runtime.powerState", val: "poweredOn" }]
+    const [first, second] = refs(2).map((ref) => mirror.beginDirectRead(ref))
+    leave(0, "vm-0")
+    mirror.apply(update("modify", "vm-1", "poweredOff"))
+    for (const read of [first!, second!]) assert.strictEqual(mirror.found(read, values).power, "poweredOn")
+    assert.isFalse(mirror.machines.has("vm-0"))
+    assert.strictEqual(mirror.machines.get("vm-1")?.power, "poweredOff")
+  })
+
+  it("tells nothing when nothing changed", () => {
+    const { mirror, told } = mirrored(refs(1))
+    const before = told.length
+    mirror.apply(update("modify", "vm-0", "poweredOn"))
+    mirror.settle(0)
+    assert.strictEqual(told.length, before)
+  })
+})
