@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { collector, faultOf, updatesOf, viewSpec, world } from "./client.ts"
+import { changesOf, collector, faultOf, updatesOf, viewSpec, world } from "./client.ts"
 import type { ObjectUpdate, UpdateSet } from "./client.ts"
 
 const names = (updates: ReadonlyArray<ObjectUpdate>) => updates.map(({ kind, obj }) => `${kind} ${obj.value}`)
@@ -37,11 +37,11 @@ describe("The property collector of the simulated vCenter", () => {
       const [machine] = vcenter.addForeign({ count: 1 })
       yield* client.filter(viewSpec(yield* client.view(), ["name"]))
       const first = yield* client.wait("")
-      vcenter.others.rename(machine!.value, "once")
+      vcenter.others.rename(machine!.value, "theirs")
       const lost = yield* client.wait(first!.version)
-      vcenter.others.rename(machine!.value, "twice")
       const again = yield* client.wait(first!.version)
-      assert.deepStrictEqual(names(updatesOf(again)), names(updatesOf(lost)))
+      assert.deepStrictEqual(changesOf(again, machine!), { name: "theirs" })
+      assert.deepStrictEqual(updatesOf(again), updatesOf(lost))
       assert.notStrictEqual(again!.version, lost!.version)
       assert.isUndefined(yield* client.wait(again!.version))
     })

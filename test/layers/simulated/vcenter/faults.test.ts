@@ -136,6 +136,7 @@ describe("Faults of the simulated vCenter", () => {
         [find()?.power, find("renamed"), find("worker-2"), find(`doomed-${doomed!.value.slice(3)}`)?.power],
         ["poweredOff", undefined, undefined, "poweredOff"]
       )
+      assert.strictEqual(vcenter.summary().machines, 2)
     })
   )
 

@@ -98,9 +98,12 @@ describe("The guest of a simulated machine", () => {
     })
   )
 
-  it.effect("refuses a wrong guest password with InvalidGuestLogin", () =>
+  it.effect("refuses a wrong guest password, and any in a foreign machine, with InvalidGuestLogin", () =>
     Effect.gen(function* () {
-      const { start } = yield* readyGuest()
+      const { client, start, vcenter } = yield* readyGuest()
+      const [vm] = vcenter.addForeign({ count: 1 })
+      const foreign = client.call("ListProcessesInGuest", { _this: processManager, vm, auth: auth(), pids: [] })
+      assert.strictEqual(faultOf(yield* Effect.flip(foreign)), "InvalidGuestLogin")
       const refused = yield* Effect.flip(start({ programPath: "/bin/sh" }, "wrong"))
       assert.strictEqual(faultOf(refused), "InvalidGuestLogin")
     })
