@@ -4,6 +4,8 @@ import { VimFault, VimMalformed, VimUnreachable } from "../../../src/schema/Erro
 
 const unreachable = (operation: string, sent: boolean) => new VimUnreachable({ operation, sent, reason: "cut" })
 
+const kind = (fault: string) => callFailed("CloneVM_Task")(new VimFault({ operation: "x", fault, message: "m" })).kind
+
 describe("a failed call", () => {
   it("that changes something is unknown once it was sent, and unreachable before", () => {
     assert.strictEqual(callFailed("CloneVM_Task")(unreachable("CloneVM_Task", true)).kind, "unknown")
@@ -24,8 +26,6 @@ describe("a failed call", () => {
   })
 
   it("with a fault has the fault's kind; one that the table does not know is invalid", () => {
-    const kind = (fault: string) =>
-      callFailed("CloneVM_Task")(new VimFault({ operation: "x", fault, message: "m" })).kind
     assert.deepStrictEqual(
       ["DuplicateName", "ManagedObjectNotFound", "NoDiskSpace", "NoPermission", "NicSettingMismatch"].map(kind),
       ["duplicate", "gone", "busy", "denied", "invalid"]

@@ -114,6 +114,13 @@ const isMachineRead =
   ({ args }: { readonly args: unknown }) =>
     JSON.stringify(args).includes(`"value":"${ref}"`)
 
+const played = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkScoped(effect)
+    yield* TestClock.adjust("1 second")
+    return yield* Fiber.join(fiber)
+  })
+
 describe("a program", () => {
   const asked: Array<ProgramRequest> = []
   const programs = (request: ProgramRequest) =>
@@ -122,13 +129,6 @@ describe("a program", () => {
       request.write("/tmp/worker.log", "0123456789 the end")
       yield* Effect.sleep("10 seconds")
       return { exitCode: 3 }
-    })
-
-  const played = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.gen(function* () {
-      const fiber = yield* Effect.forkScoped(effect)
-      yield* TestClock.adjust("1 second")
-      return yield* Fiber.join(fiber)
     })
 
   it.effect("is started once, quoted for a shell, watched to its exit code, and its log read", () =>

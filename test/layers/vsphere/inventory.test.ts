@@ -28,6 +28,8 @@ const owned = (count: number) =>
     return vcenter.addForeign({ count, prefix: "ours", annotation: oursText("w") })
   })
 
+const told = (heard: ReadonlyArray<InventoryChange>) => heard.map(({ _tag }) => _tag)
+
 describe("the first read", () => {
   it.effect("brings every machine of the datacenter with its facts, page by page", () =>
     Effect.gen(function* () {
@@ -59,7 +61,6 @@ describe("the first read", () => {
       const early = yield* listen
       yield* TestClock.adjust("1 second")
       const late = yield* listen
-      const told = (heard: ReadonlyArray<InventoryChange>) => heard.map(({ _tag }) => _tag)
       assert.deepStrictEqual(told(early), ["Seen", "Seen", "Seen", "Seen", "Complete"])
       assert.deepStrictEqual(told(late), told(early))
       ;(yield* SimVCenter).others.powerOff((yield* owned(1))[0]!.value)

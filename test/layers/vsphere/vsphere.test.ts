@@ -220,6 +220,21 @@ describe("a task", () => {
   )
 })
 
+const raced = (
+  meanwhile: (ref: string) => Effect.Effect<unknown, never, SimVCenter>,
+  still: (facts: MachineFacts) => boolean
+) =>
+  Effect.gen(function* () {
+    const ref = yield* play(cloned(), "60 seconds")
+    yield* (yield* SimVCenter).inject({ _tag: "UpdatesLate", count: 1, delayMs: 2_000 })
+    yield* meanwhile(ref)
+    const exit = yield* play(
+      Effect.result((yield* VSphere).reconfigure(ref, still, { annotation: oursText("worker-a") })),
+      "10 seconds"
+    )
+    return { ref, exit, calls: yield* sent("ReconfigVM_Task") }
+  })
+
 describe("reconfigure", () => {
   const change = { name: "worker-a", annotation: oursText("worker-a"), size: { cpus: 4, memoryMB: 8192 } }
 
@@ -245,21 +260,6 @@ describe("reconfigure", () => {
       assert.deepStrictEqual([name, numCpu, memoryMB], ["worker-a", 4, 8192])
     }).pipe(Effect.provide(stand()))
   )
-
-  const raced = (
-    meanwhile: (ref: string) => Effect.Effect<unknown, never, SimVCenter>,
-    still: (facts: MachineFacts) => boolean
-  ) =>
-    Effect.gen(function* () {
-      const ref = yield* play(cloned(), "60 seconds")
-      yield* (yield* SimVCenter).inject({ _tag: "UpdatesLate", count: 1, delayMs: 2_000 })
-      yield* meanwhile(ref)
-      const exit = yield* play(
-        Effect.result((yield* VSphere).reconfigure(ref, still, { annotation: oursText("worker-a") })),
-        "10 seconds"
-      )
-      return { ref, exit, calls: yield* sent("ReconfigVM_Task") }
-    })
 
   it.effect("is tried again when only the version moved", () =>
     Effect.gen(function* () {

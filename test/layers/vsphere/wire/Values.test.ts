@@ -7,6 +7,10 @@ import { UpdateAnswer } from "../../../../src/layers/vsphere/wire/Updates.ts"
 
 const Lists = Schema.Struct({ of: list(Num) })
 
+const read = (of: unknown) => Schema.decodeSync(Lists)(of === undefined ? {} : { of }).of
+
+const task = (entries: Readonly<Record<string, unknown>>) => taskEnd(new Map(Object.entries(entries)))
+
 describe("wire values", () => {
   it("come as text, or wrapped as anyType, or as they are", () => {
     assert.strictEqual(Schema.decodeSync(Num)("4096"), 4096)
@@ -19,7 +23,6 @@ describe("wire values", () => {
   })
 
   it("are lists when they come alone, wrapped or not at all", () => {
-    const read = (of: unknown) => Schema.decodeSync(Lists)(of === undefined ? {} : { of }).of
     assert.deepStrictEqual(read(undefined), [])
     assert.deepStrictEqual(read("3"), [3])
     assert.deepStrictEqual(read([1, "2"]), [1, 2])
@@ -64,7 +67,6 @@ describe("wire values", () => {
   })
 
   it("of a task say how it ended: with a reference, with a fault, or not yet", () => {
-    const task = (entries: Readonly<Record<string, unknown>>) => taskEnd(new Map(Object.entries(entries)))
     assert.isUndefined(task({ "info.state": "running" }))
     assert.deepStrictEqual(
       task({ "info.state": "success", "info.result": { type: "VirtualMachine", value: "vm-3" } }),
