@@ -1,7 +1,11 @@
 /** `rookery simulate`: the simulated CDS API and the simulated vCenter as processes of their own, on real sockets and the real clock. */
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
+import { FetchHttpClient, HttpClient } from "effect/http"
 import * as CdsFront from "../layers/simulated/cds/Front.ts"
+import { workerProgram } from "../layers/simulated/cds/SimWorker.ts"
+import * as VCenterFront from "../layers/simulated/vcenter/Front.ts"
+import * as VCenterOptions from "../layers/simulated/vcenter/Options.ts"
 import { Failed } from "./exit.ts"
 
 const port = (name: string, what: string) =>
@@ -46,7 +50,38 @@ const cds = Command.make(
     }).pipe(Effect.scoped, Effect.catchTag("ListenFailed", cannotListen))
 ).pipe(Command.withDescription("Serve a simulated CDS API over HTTP and WebSocket"))
 
+const tlsFile = (name: string, what: string) =>
+  Flag.FileText(name).pipe(Flag.optional, Flag.withDescription(`${what} (PEM file); with it the API speaks TLS`))
+
+const vcenterDefaults = VCenterOptions.defaults
+
+const vcenter = Command.make(
+  "vcenter",
+  {
+    ...shared,
+    timeScale,
+    foreign: Flag.Int("foreign").pipe(Flag.withDefault(0), Flag.withDescription("Machines of other people")),
+    user: Flag.String("user").pipe(Flag.withDefault(vcenterDefaults.user)),
+    password: Flag.String("password").pipe(Flag.withDefault(vcenterDefaults.password)),
+    datacenter: Flag.String("datacenter").pipe(Flag.withDefault(vcenterDefaults.datacenter)),
+    cert: tlsFile("tls-cert", "Certificate"),
+    key: tlsFile("tls-key", "Its key")
+  },
+  ({ timeScale, seed, user, password, datacenter, cert, key, ...options }) =>
+    Effect.gen(function* () {
+      const client = yield* HttpClient.HttpClient
+      const programs = workerProgram(client)
+      const tls = Option.getOrUndefined(Option.all({ cert, key }))
+      const { url, controlUrl } = yield* VCenterFront.front({
+        ...options,
+        ...(tls === undefined ? {} : { tls }),
+        vcenter: { seed, user, password, datacenter, programs, timings: { scale: timeScale } }
+      })
+      return yield* serve({ url, control: controlUrl, templates: vcenterDefaults.templates.map(({ name }) => name) })
+    }).pipe(Effect.scoped, Effect.catchTag("ServeError", cannotListen), Effect.provide(FetchHttpClient.layer))
+).pipe(Command.withDescription("Serve a simulated vCenter over SOAP; its guests run stand-in workers"))
+
 export const simulateCommand = Command.make("simulate").pipe(
   Command.withDescription("Serve a simulator as a process of its own"),
-  Command.withSubcommands([cds])
+  Command.withSubcommands([vcenter, cds])
 )
