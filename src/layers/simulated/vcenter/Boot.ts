@@ -3,7 +3,6 @@ import { Effect } from "effect"
 import type { Core } from "./Core.ts"
 import type { FaultOf } from "./FaultBook.ts"
 import type { GuestState, Machine } from "./Machine.ts"
-import { powerOff } from "./Power.ts"
 
 type Mishap = FaultOf<"GuestFails">["how"] | undefined
 
@@ -50,21 +49,19 @@ const addressing = (core: Core, machine: Machine, mishap: Mishap): Partial<Guest
 const setGuest = (core: Core, machine: Machine, patch: Partial<GuestState>) =>
   core.store.update(machine, { guest: { ...machine.guest, ...patch } })
 
+/** Boots the guest. True when it then dies by itself, which is the moment it answers. */
 export const boot = Effect.fnUntraced(function* (core: Core, machine: Machine) {
   const timings = core.timings()
   const fault = core.faults.take("GuestFails", "boot", machine.name)
-  if (fault?.how === "NeverBoots") return
+  if (fault?.how === "NeverBoots") return false
   yield* core.pause(timings.bootMs)
-  if (fault?.how === "ToolsNever") return
+  if (fault?.how === "ToolsNever") return false
   setGuest(core, machine, { tools: true, hostName: machine.guest.hostName ?? machine.name })
   yield* customize(core, machine, fault?.how)
   yield* core.pause(timings.ipMs)
   setGuest(core, machine, addressing(core, machine, fault?.how))
   setGuest(core, machine, { ready: true })
-  if (fault?.how !== "Dies") return
+  if (fault?.how !== "Dies") return false
   yield* Effect.sleep(fault.afterMs ?? 3 * 60_000)
-  core.run(
-    `${machine.ref.value}/death`,
-    Effect.sync(() => powerOff(core, machine))
-  )
+  return true
 })

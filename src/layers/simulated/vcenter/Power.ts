@@ -38,7 +38,10 @@ export const powerOn = (core: Core, machine: Machine) => {
     guest: { ...guestOff, customization: machine.guest.customization },
     ...nextVersion(core)
   })
-  core.run(`${machine.ref.value}/boot`, boot(core, machine))
+  core.run(
+    `${machine.ref.value}/boot`,
+    Effect.map(boot(core, machine), (died) => died && powerOff(core, machine))
+  )
 }
 
 /** Off at once, with everything that ran in the guest. Off already: nothing. */
