@@ -3,8 +3,8 @@
  * seed gives the same world.
  */
 import { generateKeyPairSync } from "node:crypto"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Random, Redacted, Scope } from "effect"
-import { HttpClient, HttpClientError } from "effect/http"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Random, Redacted, Scope } from "effect"
+import { HttpClient, type HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Hatchery } from "../../src/actors/Hatchery.ts"
 import { hatchery } from "../../src/cli/assembly.ts"
@@ -19,7 +19,6 @@ import { SimVCenter } from "../../src/layers/simulated/vcenter/SimVCenter.ts"
 import { VimSimulated } from "../../src/layers/simulated/vcenter/VimSimulated.ts"
 import { Vim } from "../../src/layers/vsphere/Vim.ts"
 import { defaults } from "../../src/schema/Config.ts"
-import { VimUnreachable } from "../../src/schema/Errors.ts"
 import { Settings, type SettingsShape } from "../../src/services/Settings.ts"
 
 /** One key for all tests: making one takes a while, and nothing depends on which. */
@@ -60,29 +59,62 @@ const settingsOf = (cds: SimCds, vcenter: SimVCenterHandle, own: Partial<Setting
   ...own
 })
 
-/** The way of one process to the outside: once it is cut nothing arrives any more, in either direction. */
-interface Line {
-  cut: boolean
+/** Where a process dies: at its `at`-th outgoing call, counted from 1. */
+export interface CrashPoint {
+  readonly at: number
+  /** `before`: it is not sent. `unanswered`: it is carried out, the answer is lost. `answered`: the answer is the last thing it gets. */
+  readonly when: "before" | "unanswered" | "answered"
+}
+
+/** The way of one process to the outside: what is sent is counted; once it is cut nothing goes or comes any more. */
+class Line {
+  /** The names of the calls sent, in order. */
+  readonly calls: Array<string> = []
+  readonly crashed = Deferred.makeUnsafe<void>()
+  cut = false
+  readonly #crash: CrashPoint | undefined
+
+  constructor(crash: CrashPoint | undefined) {
+    this.#crash = crash
+  }
+
+  /** Whoever holds the other end keeps working on what it was sent; a dead process never hears of it. What still runs of it is interrupted, finalizers too. */
+  send<A, E, R>(name: string, call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => {
+      if (this.cut) return Effect.interrupt
+      this.calls.push(name)
+      if (this.calls.length !== this.#crash?.at)
+        return Effect.flatMap(Effect.exit(call), (exit) => (this.cut ? Effect.interrupt : exit))
+      switch (this.#crash.when) {
+        case "before":
+          return Effect.andThen(this.die, Effect.interrupt)
+        case "unanswered":
+          return call.pipe(Effect.exit, Effect.andThen(this.die), Effect.andThen(Effect.interrupt))
+        case "answered":
+          return Effect.onExit(call, () => this.die)
+      }
+    })
+  }
+
+  get die(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.cut = true
+      return Effect.asVoid(Deferred.succeed(this.crashed, undefined))
+    })
+  }
 }
 
 const vimOver = (line: Line, vim: Vim["Service"]): Vim["Service"] => ({
-  call: (operation, args) =>
-    line.cut
-      ? Effect.fail(new VimUnreachable({ operation, reason: "the process is dead", sent: false }))
-      : vim.call(operation, args),
-  download: vim.download
+  call: (operation, args) => line.send(operation, vim.call(operation, args)),
+  download: (url, maxBytes) => line.send("download", vim.download(url, maxBytes))
 })
 
+/** The route of a request with its ids left out, as a name for the call. */
+const routeOf = (request: HttpClientRequest.HttpClientRequest): string =>
+  `${request.method} ${new URL(request.url).pathname.replace(/[0-9a-f-]{36}/g, "{id}")}`
+
 const httpOver = (line: Line, client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.make((request) =>
-    line.cut
-      ? Effect.fail(
-          new HttpClientError.HttpClientError({
-            reason: new HttpClientError.TransportError({ request, description: "the process is dead" })
-          })
-        )
-      : client.execute(request)
-  )
+  HttpClient.make((request) => line.send(routeOf(request), client.execute(request)))
 
 export const makeWorld = Effect.fnUntraced(function* (options: WorldOptions = {}) {
   const seed = options.seed ?? "world"
@@ -111,8 +143,8 @@ export type World = Effect.Success<ReturnType<typeof makeWorld>>
  * Starts a hatchery process. `kill` ends it as SIGKILL does: its lines are cut before its finalizers run. The end of the test kills what still
  * lives; `stop` ends it as SIGTERM does, while the clock runs on.
  */
-export const start = Effect.fnUntraced(function* (world: World) {
-  const line: Line = { cut: false }
+export const start = Effect.fnUntraced(function* (world: World, crash?: CrashPoint) {
+  const line = new Line(crash)
   const times = { ...world.settings.times }
   const layer = Layer.fresh(hatchery).pipe(
     Layer.provide(world.transports(line)),
@@ -140,7 +172,7 @@ export const start = Effect.fnUntraced(function* (world: World) {
     yield* TestClock.adjust("1 minute")
     yield* Fiber.join(closing)
   })
-  return { context, kill, stop, running }
+  return { context, kill, stop, running, calls: line.calls, crashed: Deferred.isDone(line.crashed) }
 })
 
 export const seeded = (seed: string) => Random.withSeed(seed)

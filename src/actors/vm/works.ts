@@ -202,6 +202,7 @@ export const makeWorks = Effect.gen(function* () {
 
   const start = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, claimed: Claim) {
     const { workerName, modelName, jobId, region } = claimed
+    const { apiUrl, apiInsecure } = settings.worker
     const cdn = yield* persist(cds.cdn)
     const token = yield* cds.workerToken({ workerName, modelName, jobId })
     const config = workerConfig({
@@ -213,7 +214,7 @@ export const makeWorks = Effect.gen(function* () {
     })
     const { model } = yield* persist(cds.job(region, jobId)).pipe(Effect.orElseSucceed(() => ({ model: undefined })))
     const program = {
-      script: script({ workerName, apiUrl: settings.worker.apiUrl, osArch: model?.osArch ?? "linux/amd64" }),
+      script: script({ workerName, apiUrl, apiInsecure, osArch: model?.osArch ?? "linux/amd64" }),
       env: {
         CDS_CONFIG: config,
         ...Object.fromEntries(Object.entries(settings.worker.injectEnvVars).map(([k, v]) => [k, Redacted.make(v)]))
