@@ -1,0 +1,163 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { generateKeyPairSync } from "node:crypto"
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import * as Process from "../real/harness/Process.ts"
+
+const program = resolve(import.meta.dirname, "../../src/main.ts")
+const folder = mkdtempSync(join(tmpdir(), "rookery-cli-"))
+
+const rsaPrivateKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  .privateKey.export({ type: "pkcs8", format: "pem" })
+  .toString()
+
+/** Runs the program to its end. */
+const rookery = (...args: ReadonlyArray<string>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const running = yield* Process.startNode(program, args)
+      const { code } = yield* running.exit
+      return { code, lines: running.lines }
+    })
+  )
+
+interface Addresses {
+  readonly vcenter: string
+  readonly cds: string
+  readonly token: string
+}
+
+const nowhere: Addresses = { vcenter: "http://127.0.0.1:9", cds: "http://127.0.0.1:9", token: "t" }
+
+const configFile = (name: string, { vcenter, cds, token }: Addresses, more = ""): string => {
+  const path = join(folder, name)
+  writeFileSync(
+    path,
+    `[hatchery.vsphere]
+user = "rookery@vsphere.local"
+password = "rookery"
+endpoint = "${vcenter}"
+datacenterString = "DC0"
+networkString = "VM Network"
+iprange = "10.0.0.0/24"
+gateway = "10.0.0.1"
+${more}
+[[hatchery.vsphere.workerProvisioning]]
+modelVMWare = "debian12"
+number = 1
+[[hatchery.vsphere.models]]
+modelVMWare = "debian12"
+username = "worker"
+password = "worker"
+[hatchery.vsphere.rookery]
+provisioningInterval = "1s"
+reaperInterval = "500ms"
+drainTimeout = "2s"
+[hatchery.vsphere.commonConfiguration]
+name = "hatch"
+http.addr = "127.0.0.1"
+http.port = 0
+api.tokenV2 = "${token}"
+api.http.url = "${cds}"
+rsaPrivateKey = """
+${rsaPrivateKey}"""
+`
+  )
+  return path
+}
+
+const fetchJson = (url: string, init?: RequestInit) =>
+  Effect.promise(() => fetch(url, init).then((response) => response.json() as Promise<any>))
+
+describe("the command line", () => {
+  it.live("refuses an older Node in one line, before it loads anything, and exits 2", () =>
+    Effect.gen(function* () {
+      const older = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"20.19.2"}})'
+      const running = yield* Process.start({ command: process.execPath, args: ["--import", older, program] })
+      const { code } = yield* running.exit
+      assert.strictEqual(code, 2)
+      assert.deepStrictEqual(running.lines, [
+        'rookery needs Node 22.19 or newer and this is 20.19.2; "npm start" uses the right one'
+      ])
+    })
+  )
+
+  it.live("exits 2 on flags and commands that it does not know, naming them", () =>
+    Effect.gen(function* () {
+      const [flag, command] = yield* Effect.all([rookery("--job", "3"), rookery("strat")], { concurrency: 2 })
+      assert.deepStrictEqual([flag.code, command.code], [2, 2])
+      assert.match(flag.lines.join("\n"), /--job\b/)
+      assert.match(command.lines.join("\n"), /strat/)
+    })
+  )
+
+  it.live("checks a configuration: 0 when it is good, 2 with every problem a line when it is not", () =>
+    Effect.gen(function* () {
+      const odd = configFile("odd.toml", nowhere, "maxCpu = 3")
+      const bad = configFile("bad.toml", nowhere, 'dns = "x"\ncardName = "ne2000"')
+      const [good, strict, wrong, start] = yield* Effect.all(
+        [
+          rookery("config", "check", "--config", odd),
+          rookery("config", "check", "--strict", "--config", odd),
+          rookery("config", "check", "--config", bad),
+          rookery("start", "hatchery:vsphere", "--config", bad)
+        ],
+        { concurrency: 2 }
+      )
+      assert.strictEqual(good.code, 0)
+      assert.match(good.lines.join("\n"), /warning: hatchery\.vsphere\.maxCpu/)
+      assert.strictEqual(strict.code, 2)
+      for (const { code, lines } of [wrong, start]) {
+        assert.strictEqual(code, 2)
+        assert.deepStrictEqual(
+          lines.map((line) => line.split(" = ")[0]),
+          ["hatchery.vsphere.cardName", "hatchery.vsphere.dns"]
+        )
+      }
+    })
+  )
+
+  it.live("plays the demo to its end, the last line being the judges' count", () =>
+    Effect.gen(function* () {
+      const { code, lines } = yield* rookery("--jobs", "3", "--rate", "600", "--pool", "3", "--json")
+      assert.strictEqual(code, 0, lines.slice(-5).join("\n"))
+      const summary = JSON.parse(lines.at(-1)!)
+      assert.deepStrictEqual(summary.jobs, { done: 3, failed: 0 })
+      assert.strictEqual(summary.machines.left, 0)
+      assert.isAtLeast(summary.machines.created, 3)
+      assert.deepStrictEqual(summary.ips, { leased: 0 })
+      assert.isAtMost(summary.p50_ms, summary.p99_ms)
+      assert.isTrue(lines.some((line) => line.includes("Provisioned → Reserved")))
+    })
+  )
+
+  it.live("starts from a file, serves a job over the real protocols and drains on SIGTERM", () =>
+    Effect.gen(function* () {
+      const [vcenterProcess, cdsProcess] = yield* Effect.all([
+        Process.startNode(program, ["simulate", "vcenter", "--time-scale", "0.03"]),
+        Process.startNode(program, ["simulate", "cds", "--name", "hatch"])
+      ])
+      const vcenter = JSON.parse(yield* vcenterProcess.line(/^\{"url"/))
+      const cds = JSON.parse(yield* cdsProcess.line(/^\{"url"/))
+      const config = configFile("good.toml", { vcenter: vcenter.url, cds: cds.url, token: cds.hatcheries[0].token })
+
+      const hatchery = yield* Process.startNode(program, ["start", "hatchery:vsphere", "--config", config])
+      const [, mon] = /listening on (\S+)/.exec(yield* hatchery.line(/listening on/))!
+      const body = JSON.stringify({ durationMs: 200 })
+      const { ids } = yield* fetchJson(`${cds.control}/jobs`, { method: "POST", body })
+      let status = ""
+      for (let tries = 0; tries < 200 && status !== "Success"; tries++) {
+        yield* Effect.sleep("100 millis")
+        status = (yield* fetchJson(`${cds.control}/jobs/${ids[0]}`)).status
+      }
+      assert.strictEqual(status, "Success", hatchery.lines.slice(-10).join("\n"))
+      assert.strictEqual((yield* fetchJson(`${mon}/mon/status`)).lines[0].component, "Version")
+
+      yield* hatchery.kill("SIGTERM")
+      assert.deepStrictEqual(yield* hatchery.exit, { code: 0, signal: null })
+      assert.match(hatchery.lines.at(-1)!, /stopped/)
+    })
+  )
+})
