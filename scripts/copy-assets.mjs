@@ -1,5 +1,6 @@
 // The compiler copies only TypeScript; what the program reads at run time beside its modules is copied here.
-import { cpSync, readdirSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { cpSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 const assets = /\.(wsdl|xsd|sh)$/
@@ -8,3 +9,10 @@ for (const entry of readdirSync("src", { recursive: true, withFileTypes: true })
   const from = join(entry.parentPath, entry.name)
   cpSync(from, join("dist", from.slice("src/".length)))
 }
+
+// What `/mon/version` tells beside the version.
+const git = spawnSync("git", ["rev-parse", "--short=12", "HEAD"], { encoding: "utf8" })
+writeFileSync(
+  "dist/build.json",
+  JSON.stringify({ gitHash: git.status === 0 ? git.stdout.trim() : "", buildTime: new Date().toISOString() })
+)
