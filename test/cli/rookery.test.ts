@@ -5,6 +5,7 @@ import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import * as Process from "../real/harness/Process.ts"
+import { attribute, receiver, spansOf, type Span } from "../support/otlp.ts"
 
 const program = resolve(import.meta.dirname, "../../src/main.ts")
 const folder = mkdtempSync(join(tmpdir(), "rookery-cli-"))
@@ -68,6 +69,21 @@ ${rsaPrivateKey}"""
   return path
 }
 
+/**
+ * Of each job that got a machine: the transitions under its `Job` span in order of their start, and the first call under each. A job that
+ * had to wait has `Job` spans without transitions, too.
+ */
+const waysOfJobs = (spans: ReadonlyArray<Span>) => {
+  const inOrder = spans.toSorted((a, b) => Number(BigInt(a.startTimeUnixNano) - BigInt(b.startTimeUnixNano)))
+  const below = (parent: Span) => inOrder.filter(({ parentSpanId }) => parentSpanId === parent.spanId)
+  const chosen = /Provisioned → Reserved|Reserved → Renamed|Renamed → Powered/
+  return inOrder
+    .filter((span) => span.name === "Job" && attribute(span, "job.id") !== undefined)
+    .map((job) => below(job).filter(({ name }) => chosen.test(name)))
+    .filter((transitions) => transitions.length > 0)
+    .map((transitions) => transitions.map((span) => `${span.name}: ${below(span)[0]?.name}`))
+}
+
 const fetchJson = (url: string, init?: RequestInit) =>
   Effect.promise(() => fetch(url, init).then((response) => response.json() as Promise<any>))
 
@@ -119,17 +135,30 @@ describe("the command line", () => {
     })
   )
 
-  it.live("plays the demo to its end, the last line being the judges' count", () =>
+  it.live("plays the demo to its end, the last line being the judges' count, the traces telling each job's way", () =>
     Effect.gen(function* () {
-      const { code, lines } = yield* rookery("--jobs", "3", "--rate", "600", "--pool", "3", "--json")
-      assert.strictEqual(code, 0, lines.slice(-5).join("\n"))
-      const summary = JSON.parse(lines.at(-1)!)
+      const { exports, url } = yield* receiver(200)
+      const running = yield* Process.startNode(program, ["--jobs", "3", "--rate", "600", "--pool", "3", "--json"], {
+        env: { OTEL_EXPORTER_OTLP_ENDPOINT: url }
+      })
+      const { code } = yield* running.exit
+      assert.strictEqual(code, 0, running.lines.slice(-5).join("\n"))
+      const summary = JSON.parse(running.lines.at(-1)!)
       assert.deepStrictEqual(summary.jobs, { done: 3, failed: 0 })
       assert.strictEqual(summary.machines.left, 0)
       assert.isAtLeast(summary.machines.created, 3)
       assert.deepStrictEqual(summary.ips, { leased: 0 })
       assert.isAtMost(summary.p50_ms, summary.p99_ms)
-      assert.isTrue(lines.some((line) => line.includes("Provisioned → Reserved")))
+      assert.isTrue(running.lines.some((line) => line.includes("Provisioned → Reserved")))
+
+      const ways = waysOfJobs(spansOf(exports))
+      assert.strictEqual(ways.length, 3)
+      for (const way of ways)
+        assert.deepStrictEqual(way, [
+          "Vm Provisioned → Reserved: VSphere.reconfigure",
+          "Vm Reserved → Renamed: Cds.take",
+          "Vm Renamed → Powered: VSphere.powerOn"
+        ])
     })
   )
 

@@ -1,47 +1,7 @@
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger } from "effect"
-import { createServer, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
 import { layer } from "../../../src/layers/telemetry/Tracing.ts"
-
-interface Span {
-  readonly name: string
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentSpanId?: string
-  readonly startTimeUnixNano: string
-  readonly attributes: ReadonlyArray<{ readonly key: string; readonly value: { readonly stringValue?: string } }>
-}
-
-interface Export {
-  readonly resourceSpans: ReadonlyArray<{
-    readonly resource: { readonly attributes: Span["attributes"] }
-    readonly scopeSpans: ReadonlyArray<{ readonly spans: ReadonlyArray<Span> }>
-  }>
-}
-
-/** An OTLP receiver: keeps what is posted to `/v1/traces`, answers with `status`. */
-const receiver = (status: number) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const exports: Array<Export> = []
-      const server: Server = createServer((request, response) => {
-        const parts: Array<Buffer> = []
-        request.on("data", (part: Buffer) => parts.push(part))
-        request.on("end", () => {
-          if (request.url === "/v1/traces") exports.push(JSON.parse(Buffer.concat(parts).toString()))
-          response.writeHead(status, { "content-type": "application/json" }).end("{}")
-        })
-      })
-      await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
-      return { exports, server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
-    }),
-    ({ server }) =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-  )
+import { receiver, spansOf } from "../../support/otlp.ts"
 
 const transition = Effect.fn("Vm.transition")(function* (machine: string) {
   yield* Effect.annotateCurrentSpan({ "vm.id": machine })
@@ -77,7 +37,7 @@ describe("traces", () => {
       const { exports, url } = yield* receiver(200)
       yield* traced({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_SERVICE_NAME: "hatch" })
 
-      const spans = exports.flatMap((sent) => sent.resourceSpans.flatMap((r) => r.scopeSpans.flatMap((s) => s.spans)))
+      const spans = spansOf(exports)
       const named = (name: string) => spans.find((span) => span.name === name)!
       const parent = named("Vm.transition")
       const children = [named("VSphere.reconfigure"), named("VSphere.powerOn")]
