@@ -9,6 +9,7 @@ import { createClientAsync } from "soap"
 import type { Client, IHttpClient } from "soap"
 import { ConfigInvalid, VimFault, VimUnreachable } from "../../schema/Errors.ts"
 import type { TlsSettings } from "../../schema/Settings.ts"
+import { versionFor } from "./soap/ApiVersion.ts"
 import { Cookies } from "./soap/Cookies.ts"
 import type { Progress } from "./soap/HttpExchange.ts"
 import { exchange, newProgress, reasonOf } from "./soap/HttpExchange.ts"
@@ -17,7 +18,7 @@ import { wireTypes, wsdlPath } from "./soap/WireTypes.ts"
 import type { SaxStream, XmlElement } from "./soap/XmlTree.ts"
 import { readTree } from "./soap/XmlTree.ts"
 import { TailBuffer } from "./soap/TailBuffer.ts"
-import { makeAgents } from "./tls.ts"
+import { CertificateRefused, makeAgents } from "./tls.ts"
 import type { VimOperation } from "./Vim.ts"
 import { Vim } from "./Vim.ts"
 
@@ -80,6 +81,7 @@ export const make = Effect.fnUntraced(function* (
     const answer = readAnswer(types, operation, root)
     switch (answer._tag) {
       case "Result":
+        if (operation === "RetrieveServiceContent") client.setSOAPAction(`urn:vim25/${versionFor(answer.result)}`)
         return answer.result
       case "Fault":
         return yield* new VimFault({ operation, fault: answer.fault, message: answer.message })
@@ -135,7 +137,12 @@ const send = (client: Client, operation: VimOperation, body: string, progress: P
   })
 
 const unreachable = (operation: string, error: unknown, progress: Progress) =>
-  new VimUnreachable({ operation, reason: reasonOf(error), sent: progress.sent })
+  new VimUnreachable({
+    operation,
+    reason: reasonOf(error),
+    sent: progress.sent,
+    ...(error instanceof CertificateRefused ? { setting: error.setting } : {})
+  })
 
 /** Counts what went over the wire, whether or not the call went well. */
 const account = (operation: string, progress: Progress) =>

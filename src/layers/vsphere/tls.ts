@@ -16,6 +16,9 @@ import type { Scope } from "effect"
 import { ConfigInvalid } from "../../schema/Errors.ts"
 import type { TlsSettings } from "../../schema/Settings.ts"
 
+const authorityKey = "hatchery.vsphere.tls.ca"
+const thumbprintKey = "hatchery.vsphere.tls.thumbprint"
+
 export interface Agents {
   readonly http: http.Agent
   readonly https: https.Agent
@@ -35,6 +38,16 @@ export const makeAgents = Effect.fnUntraced(function* (
 const pooled = { keepAlive: true, timeout: 30_000, scheduling: "lifo", maxSockets: 64 } as const
 
 const connectTimeoutMs = 10_000
+
+/** The peer's certificate is not accepted, and will not be until `setting`, a configuration key, is changed. */
+export class CertificateRefused extends Error {
+  readonly setting: string
+
+  constructor(setting: string, message: string) {
+    super(message)
+    this.setting = setting
+  }
+}
 
 type Handover = (error: Error | null, stream: Duplex) => void
 
@@ -68,11 +81,11 @@ class TrustAgent extends https.Agent {
   }
 }
 
-/** Waits for `event`, then hands the socket over, unless `refusal` gives a reason not to. */
+/** Waits for `event`, then hands the socket over, unless `refusal` gives an error. */
 const establish = (
   socket: net.Socket,
   event: "connect" | "secureConnect",
-  refusal: () => string | undefined,
+  refusal: () => Error | undefined,
   handover: Handover | undefined,
   explain: (error: Error) => Error = (error) => error
 ) => {
@@ -86,17 +99,14 @@ const establish = (
     handover?.(error, socket)
   }
   socket.setTimeout(connectTimeoutMs, () => settle(new Error(`no connection within ${connectTimeoutMs / 1000} s`)))
-  socket.once(event, () => {
-    const reason = refusal()
-    settle(reason === undefined ? undefined : new Error(reason))
-  })
+  socket.once(event, () => settle(refusal()))
   socket.on("error", (error) => settle(explain(error)))
 }
 
 interface Trust {
   readonly options: tls.ConnectionOptions
   /** Why this peer is not accepted though the handshake went well. */
-  readonly refusal: (socket: tls.TLSSocket, host: string) => string | undefined
+  readonly refusal: (socket: tls.TLSSocket, host: string) => CertificateRefused | undefined
 }
 
 const readTrust = (settings: TlsSettings): Effect.Effect<Trust, ConfigInvalid> => {
@@ -120,7 +130,7 @@ const readBundle = (ca: string | undefined): Effect.Effect<ReadonlyArray<string>
   const certificates = ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
   const invalid = (rule: string) =>
     new ConfigInvalid({
-      problems: [{ path: "hatchery.vsphere.tls.ca", value: `a text of ${ca.length} characters`, rule }]
+      problems: [{ path: authorityKey, value: `a text of ${ca.length} characters`, rule }]
     })
   if (certificates.length === 0) return Effect.fail(invalid("must hold certificates in PEM form"))
   return Effect.try({
@@ -137,7 +147,7 @@ const pinned = (thumbprint: string): Effect.Effect<Trust, ConfigInvalid> => {
       new ConfigInvalid({
         problems: [
           {
-            path: "hatchery.vsphere.tls.thumbprint",
+            path: thumbprintKey,
             value: thumbprint,
             rule: "must be the SHA-1 or SHA-256 fingerprint of the certificate: 40 or 64 hexadecimal digits, with or without colons"
           }
@@ -149,7 +159,10 @@ const pinned = (thumbprint: string): Effect.Effect<Trust, ConfigInvalid> => {
     const found = (wanted.length === 40 ? certificate?.fingerprint : certificate?.fingerprint256) ?? "none"
     return digits(found) === wanted
       ? undefined
-      : `the certificate of ${host} has the fingerprint ${found}, which is not hatchery.vsphere.tls.thumbprint`
+      : new CertificateRefused(
+          thumbprintKey,
+          `the certificate of ${host} has the fingerprint ${found}, which is not ${thumbprintKey}`
+        )
   }
   return Effect.succeed({ options: { rejectUnauthorized: false }, refusal })
 }
@@ -158,9 +171,10 @@ const digits = (thumbprint: string): string => thumbprint.replaceAll(/[:\s]/g, "
 
 const refused = (socket: tls.TLSSocket, host: string, error: Error): Error => {
   if (socket.authorizationError)
-    return new Error(
-      `the certificate of ${host} is not trusted (${error.message.split(";")[0]}): set hatchery.vsphere.tls.ca to the authority that ` +
-        "signed it, or hatchery.vsphere.tls.thumbprint to its fingerprint; hatchery.vsphere.tls.insecure = true trusts anyone"
+    return new CertificateRefused(
+      authorityKey,
+      `the certificate of ${host} is not trusted (${error.message.split(";")[0]}): set ${authorityKey} to the authority that ` +
+        `signed it, or ${thumbprintKey} to its fingerprint; hatchery.vsphere.tls.insecure = true trusts anyone`
     )
   const code = "code" in error && typeof error.code === "string" ? error.code : ""
   return code === "EPROTO" || code.startsWith("ERR_SSL_")

@@ -98,6 +98,24 @@ describe("a call over SOAP", () => {
     })
   )
 
+  it.live("is made in the version of our WSDL once the vCenter is known to speak it, else in 7.0", () =>
+    Effect.gen(function* () {
+      const spoken: Array<string | undefined> = []
+      let known = ""
+      const url = yield* raw((request, response) => {
+        spoken.push(String(request.headers["soapaction"]).replace(/"urn:vim25\/(.*)"/, "$1"))
+        const about = `<about><apiVersion>${known}</apiVersion></about>`
+        const answer = `<RetrieveServiceContentResponse xmlns="urn:vim25"><returnval>${about}</returnval>`
+        response.end(envelope(`${answer}</RetrieveServiceContentResponse>`))
+      })
+      const vim = yield* connect(url)
+      for (known of ["7.0.1.0", "7.0.2.0", "8.0.1.0", "7.0", "10.0.0.0", "6.7.3"])
+        yield* vim.call("RetrieveServiceContent", samples.RetrieveServiceContent.args)
+      yield* vim.call("RetrieveServiceContent", samples.RetrieveServiceContent.args)
+      assert.deepStrictEqual(spoken, ["7.0", "7.0", "7.0.2.0", "7.0.2.0", "7.0", "7.0.2.0", "7.0"])
+    })
+  )
+
   it.live("fails with the fault's vSphere type and message", () =>
     Effect.gen(function* () {
       const fault = new VimFault({ operation: "Login", fault: "InvalidLogin", message: "wrong <user> & password" })
@@ -215,6 +233,7 @@ describe("an answer that is none", () => {
       const { url } = yield* Effect.scoped(serve())
       const error = yield* unreachable((yield* connect(url)).call("PowerOnVM_Task", samples.PowerOnVM_Task.args))
       assert.include(error.reason, "ECONNREFUSED")
+      assert.isUndefined(error.setting)
       assert.isFalse(error.sent)
     })
   )
@@ -222,9 +241,11 @@ describe("an answer that is none", () => {
 
 const expectRefused = (
   { failure, calls }: { readonly failure: VimFault | VimUnreachable | undefined; readonly calls: number },
+  setting: string,
   ...words: ReadonlyArray<string>
 ) => {
   assert.instanceOf(failure, VimUnreachable)
+  assert.strictEqual(failure.setting, setting)
   for (const word of words) assert.include(failure.reason, word)
   assert.isFalse(failure.sent)
   assert.strictEqual(calls, 0)
@@ -254,6 +275,7 @@ describe("the server's certificate", () => {
       expectRefused(
         yield* attempt({}),
         "hatchery.vsphere.tls.ca",
+        "set hatchery.vsphere.tls.ca",
         "hatchery.vsphere.tls.thumbprint",
         "hatchery.vsphere.tls.insecure"
       )
@@ -267,6 +289,7 @@ describe("the server's certificate", () => {
       const vim = yield* connect(server.url.replace("127.0.0.1", "localhost"), { ca })
       const error = yield* unreachable(vim.call("CurrentTime", clock))
       assert.include(error.reason, "not trusted")
+      assert.strictEqual(error.setting, "hatchery.vsphere.tls.ca")
       assert.isFalse(error.sent)
     })
   )

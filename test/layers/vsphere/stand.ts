@@ -52,6 +52,8 @@ export interface StandOptions {
   readonly vcenter?: PartialOptions
   readonly vsphere?: Partial<VSphereSettings>
   readonly settings?: Partial<SettingsShape>
+  /** In place of the transport to the simulated vCenter. */
+  readonly vim?: Layer.Layer<Vim>
 }
 
 export const hatchery = "hatchery-1"
@@ -87,7 +89,7 @@ export const stand = (options: StandOptions = {}) =>
     Layer.provideMerge(Placement.layer),
     Layer.provideMerge(session),
     Layer.provideMerge(settingsLayer(options)),
-    Layer.provideMerge(observed),
+    Layer.provideMerge(options.vim ?? observed),
     Layer.provideMerge(callsLayer),
     Layer.provideMerge(
       SimVCenter.layer({

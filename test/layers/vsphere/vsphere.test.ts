@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Redacted } from "effect"
+import { Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { SimVCenter } from "../../../src/layers/simulated/vcenter/SimVCenter.ts"
 import type { VimOperation } from "../../../src/layers/vsphere/Vim.ts"
+import { Vim } from "../../../src/layers/vsphere/Vim.ts"
 import { defaultTimes } from "../../../src/schema/config/defaults.ts"
+import { VimUnreachable } from "../../../src/schema/Errors.ts"
 import type { MachineFacts } from "../../../src/schema/Machine.ts"
 import { Inventory } from "../../../src/services/Inventory.ts"
 import { VSphere } from "../../../src/services/VSphere.ts"
@@ -449,6 +451,15 @@ describe("validate", () => {
       assert.strictEqual((yield* SimVCenter).summary().loginFailures, 1)
     }).pipe(Effect.provide(stand({ vsphere: { password: Redacted.make("wrong-one") } })))
   )
+
+  it.effect("tells a certificate that is not trusted once, and does not wait for another one", () => {
+    const setting = "hatchery.vsphere.tls.ca"
+    const refused = new VimUnreachable({ operation: "Login", reason: "not trusted", sent: false, setting })
+    const vim = Layer.succeed(Vim, { call: () => Effect.fail(refused), download: () => Effect.fail(refused) })
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(yield* problems, [{ path: setting, value: "", rule: "not trusted" }])
+    }).pipe(Effect.provide(stand({ vim })))
+  })
 
   it.effect("names an unknown datacenter with those that there are", () =>
     Effect.gen(function* () {
