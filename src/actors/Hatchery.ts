@@ -101,6 +101,8 @@ export class Hatchery extends Context.Service<
           return
         }
         const { facts } = change
+        // A machine in the making shows before its uuid does.
+        if (facts.id === "") return
         const handle = registry.machines.get(facts.id)
         if (change._tag === "Gone") {
           yield* ips.forget(facts)

@@ -16,7 +16,7 @@ const scenario = Effect.fnUntraced(function* (crash: CrashPoint | undefined) {
   const faults: Array<string> = []
   yield* watch(world, faults, 36)
   yield* world.cds.enqueue({ count: 1 })
-  yield* watch(world, faults, 60)
+  yield* watch(world, faults, crash === undefined ? 60 : 66)
   const calls = [...first.calls]
   if (crash !== undefined) {
     if (!(yield* first.crashed)) return { calls, faults: ["it never crashed"] }

@@ -89,7 +89,7 @@ class Line {
         case "before":
           return Effect.andThen(this.die, Effect.interrupt)
         case "unanswered":
-          return call.pipe(Effect.exit, Effect.andThen(this.die), Effect.andThen(Effect.interrupt))
+          return Effect.onExit(call, () => this.die).pipe(Effect.exit, Effect.andThen(Effect.interrupt))
         case "answered":
           return Effect.onExit(call, () => this.die)
       }

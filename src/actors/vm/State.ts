@@ -41,8 +41,13 @@ export type VmState =
   | { readonly _tag: "Provisioned" }
   /** Leased for a job; the claim is being written. */
   | { readonly _tag: "Reserved"; readonly claim: Claim; readonly cancelled: string | undefined }
-  /** The claim is written; the job is being taken. */
-  | { readonly _tag: "Renamed"; readonly claim: Claim; readonly cancelled: string | undefined }
+  /** The claim is written; the job is being taken. `resumed`: taken over; the job may have been taken before. */
+  | {
+      readonly _tag: "Renamed"
+      readonly claim: Claim
+      readonly cancelled: string | undefined
+      readonly resumed: boolean
+    }
   /** The job is taken; powering on and getting ready. `on`: seen powered on. */
   | { readonly _tag: "Powered"; readonly claim: Claim; readonly on: boolean }
   /** The bootstrap is recorded. `signedIn`: CDS knows the worker. `resumed`: taken over; the bootstrap may have been started before. */

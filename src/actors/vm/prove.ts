@@ -81,7 +81,7 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
     case "renamed":
       return claim === undefined
         ? reaping("it carries a claim without a job", undefined, since)
-        : { state: { _tag: "Renamed", claim, cancelled: undefined }, since }
+        : { state: { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, since }
     case "running":
       if (claim === undefined) return reaping("it carries a worker without a job", undefined, since)
       return off(facts)

@@ -17,6 +17,9 @@ import type { Cell, Env, Row, Step, VmIn } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
 const inPool: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Provisioned", "Returning"])
+/** A removal that vCenter refuses is tried again after this long. */
+const reapAgainMs = 60_000
+
 const hatching: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling"])
 
 /** Into reaping, from anywhere. The pool hears of its loss and the template of a failed hatch. */
@@ -140,7 +143,7 @@ const tooLate = <S extends StateTag>(): Cell<S, "Reserve"> =>
 
 const conceded = <S extends StateTag>(): Cell<S, "Conceded"> =>
   cell(
-    ["Ceded", "Provisioned", "Booting", "Renamed", "Running", "Reaping"],
+    ["Ceded", "Booting", "Settling", "Provisioned", "Renamed", "Running", "Reaping"],
     "what it proves to be now",
     (vm, event, env) => reprove(vm, env, event.reason)
   )
@@ -270,7 +273,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
         enter(vm, { _tag: "Reserved", claim, cancelled: undefined }, env, { actions: [{ _tag: "PoolShrank" }] })
       ),
       Seen: seen(
-        ["Reaping", "Provisioned", "Booting", "Renamed", "Running"],
+        ["Reaping", "Provisioned", "Booting", "Settling", "Renamed", "Running"],
         "somebody wrote on it: what it proves to be; somebody powered it on: reaped",
         (vm, facts, env, before) => {
           if (rewritten(before, facts, env)) return reprove(vm, env, "somebody else wrote on it in the pool")
@@ -304,7 +307,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
         const { claim, cancelled } = vm.state
         const claimed = { ...vm, ...wrote(vm) }
         return cancelled === undefined
-          ? enter(claimed, { _tag: "Renamed", claim, cancelled: undefined }, env)
+          ? enter(claimed, { _tag: "Renamed", claim, cancelled: undefined, resumed: false }, env)
           : giveBack(claimed, env, claim, cancelled, false)
       }),
       Cancel: cell(["Reserved"], "remembered until the claim is written", (vm, event) =>
@@ -512,8 +515,10 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       Seen: seen(["Reaping"], "noted", (vm) => stay(vm)),
       Gone: seenGone(),
       Conceded: cell(["Ceded"], "somebody else's now: hands off", (vm, event, env) => cede(vm, env, event.reason)),
-      Failed: cell(["Reaping"], "an alarm; tried again at the deadline", (vm, event) =>
-        stay(vm, [{ _tag: "Alarm", text: `cannot be removed: ${event.reason}` }])
+      Failed: cell(["Reaping"], "an alarm; tried again soon", (vm, event, env) =>
+        stay({ ...vm, deadline: Math.min(vm.deadline ?? Infinity, env.now + reapAgainMs) }, [
+          { _tag: "Alarm", text: `cannot be removed: ${event.reason}` }
+        ])
       ),
       Deadline: cell(["Reaping"], "an alarm, and tried again", (vm, _, env) =>
         enter(vm, vm.state, env, { reason: vm.reason, actions: [{ _tag: "Alarm", text: "is still not removed" }] })

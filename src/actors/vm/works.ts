@@ -6,7 +6,7 @@ import { Cause, Effect, Redacted, Schedule } from "effect"
 import type { Conceded } from "../../schema/Errors.ts"
 import type { CdsError, GuestError, VSphereError } from "../../schema/Errors.ts"
 import { parse } from "../../schema/Annotation.ts"
-import { isFinal } from "../../schema/Job.ts"
+import { isFinal, type JobWithModel } from "../../schema/Job.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import { script } from "../../schema/Bootstrap.ts"
 import { workerConfig } from "../../schema/WorkerConfig.ts"
@@ -139,27 +139,32 @@ export const makeWorks = Effect.gen(function* () {
     return done
   })
 
-  /** A job that shows as taken by us is ours: an answer was lost, or we restarted after the take. */
+  /** What a job that is not to be taken (any more) says: one that shows as taken by us is ours already. */
+  const standing = ({ job }: JobWithModel): VmEvent =>
+    job.status === "Scheduling" && job.hatcheryName === settings.cds.name
+      ? done
+      : {
+          _tag: "Refused",
+          reason: `the job is ${job.status}${job.hatcheryName === "" ? "" : ` at ${job.hatcheryName}`}`
+        }
+
+  /** After a restart CDS is asked before anything is taken, and after a refusal too: an answer may have been lost. */
   const take = Effect.fnUntraced(function* (work: WorkContext) {
-    const claimed = claimOf(work.vm().state)
-    if (claimed === undefined) return undefined
-    const { region, jobId } = claimed
-    return yield* persist(cds.take(region, jobId)).pipe(
+    const { state } = work.vm()
+    if (state._tag !== "Renamed") return undefined
+    const { region, jobId } = state.claim
+    const read = persist(cds.job(region, jobId))
+    const taking = persist(cds.take(region, jobId)).pipe(
       Effect.as<VmEvent>(done),
       Effect.catchIf(
         (error) => error.kind === "notFound",
-        () =>
-          persist(cds.job(region, jobId)).pipe(
-            Effect.map(({ job }): VmEvent =>
-              job.status === "Scheduling" && job.hatcheryName === settings.cds.name
-                ? done
-                : {
-                    _tag: "Refused",
-                    reason: `the job is ${job.status}${job.hatcheryName === "" ? "" : ` at ${job.hatcheryName}`}`
-                  }
-            )
-          )
-      ),
+        () => Effect.map(read, standing)
+      )
+    )
+    const asking = Effect.flatMap(read, (found) =>
+      found.job.status === "Waiting" ? taking : Effect.succeed(standing(found))
+    )
+    return yield* (state.resumed ? asking : taking).pipe(
       Effect.catchIf(
         (error) => error.kind === "notFound" || error.kind === "refused",
         (error) => Effect.succeed<VmEvent>({ _tag: "Refused", reason: `CDS refused the job: ${error.message}` })

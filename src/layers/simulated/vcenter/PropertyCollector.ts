@@ -157,6 +157,8 @@ export const makeCollector = (core: Core, ref: Ref): Collector => {
         if (left <= 0) return undefined
         signal = Deferred.makeUnsafe<void, Fault>()
         yield* Deferred.await(signal).pipe(Effect.timeoutOption(left))
+        // The signal comes in the middle of a change: what belongs to it is told together.
+        yield* Effect.yieldNow
       }
       return handOut(maxObjects)
     }),

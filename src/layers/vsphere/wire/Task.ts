@@ -19,14 +19,14 @@ const decodeState = Schema.decodeUnknownOption(State)
 const decodeResult = Schema.decodeUnknownOption(Result)
 const decodeFault = Schema.decodeUnknownOption(LocalizedFault)
 
-/** Undefined while the task is queued or running. `properties` by path, as the collector names them. */
+/** Undefined while the task is queued or running, or its fault is still to be told. `properties` by path, as the collector names them. */
 export const taskEnd = (properties: ReadonlyMap<string, unknown>): TaskEnd | undefined => {
   const state = Option.getOrUndefined(decodeState(properties.get("info.state")))
   if (state === "success") {
     const result = Option.getOrUndefined(decodeResult(properties.get("info.result")))
     return { _tag: "Success", result: result?.value }
   }
-  if (state !== "error") return undefined
+  if (state !== "error" || properties.get("info.error") === undefined) return undefined
   return {
     _tag: "Failure",
     fault: Option.getOrElse(decodeFault(properties.get("info.error")), () => ({ fault: {} }))
