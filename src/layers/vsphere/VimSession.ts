@@ -4,6 +4,7 @@
  * - The first call logs in; calls that come meanwhile wait for that one login and share its outcome.
  * - A call refused with `NotAuthenticated` did nothing: the session is renewed once, and the call sent once more.
  * - `InvalidLogin` freezes the session. vCenter locks an account after about five failed logins, so no other is tried until `reset`.
+ * - After `logout` nothing is sent any more until `reset`: whoever still polls cannot open a session that nobody would end.
  *
  * The session is not ended with the layer's scope: `logout` does that, so that a stop that must be quick can leave it out.
  */
@@ -11,6 +12,7 @@ import { Context, Deferred, Duration, Effect, Layer, Redacted, Schema } from "ef
 import type { Scope } from "effect"
 import type { VimError } from "../../schema/Errors.ts"
 import { VimFault, VimMalformed, VimUnreachable } from "../../schema/Errors.ts"
+import type { ManagedObjectRef } from "./ServiceContent.ts"
 import { ServiceContent, serviceInstance } from "./ServiceContent.ts"
 import type { VimOperation, WireValue } from "./Vim.ts"
 import { Vim } from "./Vim.ts"
@@ -46,9 +48,12 @@ export class VimSession extends Context.Service<
     readonly content: Effect.Effect<ServiceContent, VimError>
     /** Reason of the last failed contact or login, undefined while contact is good. */
     readonly trouble: Effect.Effect<string | undefined>
-    /** Lets a frozen session try to log in again: the credentials have been changed. */
+    /** Lets a session that is frozen or logged out try to log in again, e.g. when the credentials have been changed. */
     readonly reset: Effect.Effect<void>
-    /** Ends the session where there is one. Never fails; waits 5 seconds at most. */
+    /**
+     * Ends the session where there is one, also one whose login is on its way. From then on each call fails with VimUnreachable and
+     * `sent: false`. Never fails; waits 5 seconds at most.
+     */
     readonly logout: Effect.Effect<void>
   }
 >()("rookery/layers/vsphere/VimSession") {
@@ -59,7 +64,10 @@ export class VimSession extends Context.Service<
 /** Only its identity matters beside the content: a call that was refused ends the session that it was sent in, not a newer one. */
 interface Session {
   readonly content: ServiceContent
+  readonly manager: ManagedObjectRef
 }
+
+const logoutDeadline = Duration.seconds(5)
 
 const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"], never, Vim | Scope.Scope> =>
   Effect.gen(function* () {
@@ -67,7 +75,8 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
     const scope = yield* Effect.scope
     let session: Session | undefined
     let login: Deferred.Deferred<Session, VimError> | undefined
-    let frozen: VimFault | undefined
+    /** Why no login is tried until `reset`. */
+    let frozen: VimError | undefined
     let trouble: string | undefined
 
     const send = (operation: VimOperation, args: Args, deadline: Duration.Input = deadlineOf(operation)) =>
@@ -78,22 +87,26 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
         Effect.withSpan(`Vim.${operation}`, { attributes: { "vim.operation": operation, ...targetOf(args) } })
       )
 
+    const end = ({ manager }: Session) => Effect.ignore(send("Logout", { _this: manager }))
+
     const establish = Effect.gen(function* () {
       const answer = yield* send("RetrieveServiceContent", { _this: serviceInstance })
       const content = yield* Schema.decodeUnknownEffect(ServiceContent)(answer).pipe(
         Effect.mapError((error) => new VimMalformed({ operation: "RetrieveServiceContent", reason: error.message }))
       )
-      if (content.sessionManager === undefined)
+      const manager = content.sessionManager
+      if (manager === undefined)
         return yield* new VimMalformed({ operation: "RetrieveServiceContent", reason: "no sessionManager" })
       yield* send("Login", {
-        _this: content.sessionManager,
+        _this: manager,
         userName: credentials.user,
         password: Redacted.value(credentials.password),
         locale: credentials.locale
       })
-      return { content }
+      const established = { content, manager }
+      if (frozen !== undefined) return yield* Effect.andThen(end(established), Effect.fail(frozen))
+      return (session = established)
     }).pipe(
-      Effect.tap((established) => Effect.sync(() => (session = established))),
       Effect.mapError((error) =>
         error._tag === "VimFault" && error.fault === "InvalidLogin" ? (frozen = refusedLogin(error)) : error
       ),
@@ -138,10 +151,12 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
       trouble: Effect.sync(() => trouble),
       reset: Effect.sync(() => (frozen = undefined)),
       logout: Effect.suspend(() => {
-        const manager = session?.content.sessionManager
+        const ending = session
         session = undefined
-        return manager === undefined ? Effect.void : Effect.ignore(send("Logout", { _this: manager }, "5 seconds"))
-      })
+        frozen = loggedOut()
+        if (ending !== undefined) return end(ending)
+        return login === undefined ? Effect.void : Effect.ignore(Deferred.await(login))
+      }).pipe(Effect.timeoutOption(logoutDeadline), Effect.asVoid)
     })
   })
 
@@ -168,6 +183,9 @@ const refusedLogin = (fault: VimFault) =>
       `vCenter refused hatchery.vsphere.user with hatchery.vsphere.password (${fault.message}); ` +
       "no further login is tried, because vCenter locks accounts"
   })
+
+const loggedOut = () =>
+  new VimUnreachable({ operation: "Login", reason: "logged out of vCenter: nothing is sent any more", sent: false })
 
 const describe = (error: VimError): string => (error._tag === "VimFault" ? error.message : error.reason)
 

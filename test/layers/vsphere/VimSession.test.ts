@@ -201,12 +201,64 @@ describe("VimSession", () => {
     return Effect.gen(function* () {
       const session = yield* VimSession
       yield* ended(session.logout)
-      assert.strictEqual(vcenter.count("Logout"), 0)
+      assert.deepStrictEqual(vcenter.sent, [])
+      yield* session.reset
       yield* ended(session.content)
       yield* ended(session.logout)
+      yield* ended(session.logout)
       assert.strictEqual(vcenter.count("Logout"), 1)
+    }).pipe(Effect.provide(vcenter.session))
+  })
+
+  it.effect("sends nothing after a logout, not even for a wait that was cut by it, until a reset", () => {
+    const cut = Effect.delay(Effect.fail(fault("WaitForUpdatesEx", "NotAuthenticated")), "30 seconds")
+    const vcenter = scripted({ WaitForUpdatesEx: () => cut })
+    return Effect.gen(function* () {
+      const session = yield* VimSession
       yield* ended(session.content)
+      const poll = Effect.flip(session.call("WaitForUpdatesEx", { _this: content.propertyCollector }))
+      const polling = yield* Effect.forkChild(poll)
+      yield* ended(session.logout)
+      const { length } = vcenter.sent
+      yield* TestClock.adjust("1 minute")
+      for (const error of [yield* Fiber.join(polling), yield* poll, yield* Effect.flip(session.content)]) {
+        assert.isTrue(error._tag === "VimUnreachable" && !error.sent)
+        assert.include(error._tag === "VimUnreachable" ? error.reason : "", "logged out")
+      }
+      assert.strictEqual(vcenter.sent.length, length)
+      yield* session.reset
+      yield* ended(clock)
       assert.strictEqual(vcenter.count("Login"), 2)
+    }).pipe(Effect.provide(vcenter.session))
+  })
+
+  it.effect("ends a session too whose login was on its way at the logout, and refuses those who waited for it", () => {
+    const vcenter = scripted({ Login: () => Effect.delay(Effect.void, "2 seconds") })
+    return Effect.gen(function* () {
+      const session = yield* VimSession
+      const waiting = yield* Effect.forkChild(Effect.flip(clock))
+      yield* TestClock.adjust("1 second")
+      yield* ended(session.logout, "1 minute")
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "VimUnreachable")
+      assert.deepStrictEqual(vcenter.sent, ["RetrieveServiceContent", "Login", "Logout"])
+    }).pipe(Effect.provide(vcenter.session))
+  })
+
+  it.effect("does not wait longer than 5 seconds for a logout, whether it or a login hangs", () => {
+    const vcenter = scripted({ Logout: () => Effect.never, Login: (nth) => (nth === 1 ? Effect.void : Effect.never) })
+    return Effect.gen(function* () {
+      const session = yield* VimSession
+      for (const hanging of ["Logout", "Login"]) {
+        yield* session.reset
+        yield* Effect.forkChild(Effect.exit(session.content))
+        yield* TestClock.adjust("1 second")
+        const fiber = yield* Effect.forkChild(session.logout)
+        yield* TestClock.adjust("4 seconds")
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(fiber)
+        assert.strictEqual(vcenter.sent.at(-1), hanging)
+      }
     }).pipe(Effect.provide(vcenter.session))
   })
 })

@@ -507,3 +507,15 @@ describe("validate", () => {
     }).pipe(Effect.provide(stand()))
   )
 })
+
+describe("logout", () => {
+  it.effect("is the last call: the inventory's wait does not open another session", () =>
+    Effect.gen(function* () {
+      yield* play((yield* Inventory).certain, "5 seconds")
+      yield* play((yield* VSphere).logout, "5 seconds")
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* Calls).all.at(-1)?.operation, "Logout")
+      assert.strictEqual(yield* sent("Login"), 1)
+    }).pipe(Effect.provide(stand()))
+  )
+})
