@@ -6,6 +6,9 @@ import type { TemplateOptions } from "./Options.ts"
 import { nextVersion } from "./Power.ts"
 import type { Ref } from "./Wire.ts"
 
+/** vCenter numbers network cards from here. */
+export const firstCardKey = 4000
+
 /** A MAC address of VMware's range for the card of that machine. */
 export const macOf = (machine: number, card: number): string => {
   const digits = ((machine * 8 + card) & 0x3fffff).toString(16).padStart(6, "0")
@@ -13,7 +16,7 @@ export const macOf = (machine: number, card: number): string => {
 }
 
 const makeCard = (core: Core, machine: number, index: number): Card => ({
-  key: 4000 + index,
+  key: firstCardKey + index,
   type: "VirtualVmxnet3",
   mac: macOf(machine, index),
   backing: {

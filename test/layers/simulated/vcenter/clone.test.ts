@@ -156,6 +156,29 @@ describe("CloneVM_Task of the simulated vCenter", () => {
     })
   )
 
+  it.effect("gives a card that is added the first free key, also after another one was removed", () =>
+    Effect.gen(function* () {
+      const templates = [
+        { name: "two", cpus: 1, memoryMB: 512, nics: 2, snapshot: false, guestUser: "u", guestPassword: "p" }
+      ]
+      const { client, template, vcenter } = yield* world({ ...exact, templates })
+      const { spec, ...rest } = cloneArgs("worker-1", { maps: 3 })
+      const add = { operation: "add", device: { _type: "VirtualVmxnet3", key: -1 } }
+      const deviceChange = [{ operation: "remove", device: { _type: "VirtualVmxnet3", key: 4000 } }, add, add]
+      yield* client.task("CloneVM_Task", template, {
+        ...rest,
+        spec: { ...spec, location: { ...spec.location, deviceChange } }
+      })
+      yield* TestClock.adjust("1 minute")
+      const cards = vcenter.machines().find(({ name }) => name === "worker-1")?.cards ?? []
+      assert.sameMembers(
+        cards.map(({ key }) => key),
+        [4000, 4001, 4002]
+      )
+      assert.strictEqual(new Set(cards.map(({ mac }) => mac)).size, 3)
+    })
+  )
+
   it.effect("keeps tasks queued beyond the number that may run at once", () =>
     Effect.gen(function* () {
       const { client, template } = yield* world({ ...exact, concurrency: 2 })

@@ -8,7 +8,7 @@ import * as Args from "../Args.ts"
 import type { Core } from "../Core.ts"
 import { guestOff, machineKind } from "../Machine.ts"
 import type { Card, Customization, Machine } from "../Machine.ts"
-import { macOf } from "../Estate.ts"
+import { firstCardKey, macOf } from "../Estate.ts"
 import { isLive, mustBeReachable, nextVersion, powerOn } from "../Power.ts"
 import { attempt } from "../Task.ts"
 import { escapeName } from "../Tree.ts"
@@ -95,6 +95,13 @@ const isCard = (device: WireObject): boolean => {
   return /^Virtual(Ethernet|Vmxnet|E1000|PCNet|Sriov)/.test(type)
 }
 
+/** The first device key of a network card that no card has. */
+const freeKey = (cards: ReadonlyArray<Card>): number => {
+  let key = firstCardKey
+  while (cards.some((card) => card.key === key)) key++
+  return key
+}
+
 /** Cards after `edit`, `remove` and `add`; an edit with the base type VirtualEthernetCard keeps the card's own type. */
 const withDevices = (id: number, cards: ReadonlyArray<Card>, changes: ReadonlyArray<WireObject>): ReadonlyArray<Card> =>
   changes.reduce<ReadonlyArray<Card>>((current, change) => {
@@ -103,8 +110,10 @@ const withDevices = (id: number, cards: ReadonlyArray<Card>, changes: ReadonlyAr
     const key = Args.number(device["key"])
     const type = Args.text(device["_type"])!
     const backing = device["backing"]
-    if (Args.text(change["operation"]) === "add")
-      return [...current, { key: 4000 + current.length, type, mac: macOf(id, current.length), backing }]
+    if (Args.text(change["operation"]) === "add") {
+      const free = freeKey(current)
+      return [...current, { key: free, type, mac: macOf(id, free - firstCardKey), backing }]
+    }
     if (!current.some((card) => card.key === key))
       return refuse("InvalidDeviceSpec", `There is no device with key ${key}.`, { deviceIndex: 0 })
     if (Args.text(change["operation"]) === "remove") return current.filter((card) => card.key !== key)
