@@ -31,14 +31,15 @@ const Journal = Schema.Struct({
   region: Schema.optionalKey(Schema.String),
   /** Name of the worker model, for the token and the worker's configuration. */
   model: Schema.optionalKey(Schema.String),
-  /** Guest login comes from the model (its name and image) and not from the configuration. */
+  /** CDS project of the job. */
   project: Schema.optionalKey(Schema.String),
   /** Size before a flavor was applied. */
   cpus: Schema.optionalKey(Schema.Int),
   memoryMB: Schema.optionalKey(Schema.Int),
+  /** Why it is being reaped. */
   reason: Schema.optionalKey(Schema.String),
-  /** The job was released or failed by us already: a restart leaves it alone. */
-  settled: Schema.optionalKey(Schema.Boolean)
+  /** What is to become of its job when it is being reaped. */
+  settlement: Schema.optionalKey(Schema.Literals(["none", "release", "fail"]))
 })
 export type Journal = typeof Journal.Type
 
