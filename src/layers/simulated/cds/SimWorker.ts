@@ -170,8 +170,12 @@ export interface ProgramRequest {
 
 export interface ProgramEnd {
   readonly exitCode: number
-  readonly powerOff: boolean
+  /** The machine is to go off this many milliseconds after the program's end; undefined when it is to stay on. */
+  readonly powerOffAfterMs?: number
 }
+
+/** The bootstrap leaves its machine on for two minutes after a failure, so that exit code and log can be read (`schema/Bootstrap.ts`). */
+const bootstrapEnd = (exitCode: number): ProgramEnd => ({ exitCode, powerOffAfterMs: exitCode === 0 ? 0 : 120_000 })
 
 /** Downloads as the bootstrap does; the text itself is of no use here. */
 const download = Effect.fnUntraced(function* (client: HttpClient.HttpClient, url: string) {
@@ -191,21 +195,21 @@ const workerUrl = /https?:\/\/[^\s'"\\]+\/download\/worker\/[\w/.-]+/
 
 /**
  * What a guest does with a program that a hatchery starts in it. With `CDS_CONFIG` in its environment it is the bootstrap: download, worker,
- * logs, and after success the machine goes off. It leaves no spans: it is not the hatchery that does this. Anything else, such as the `env` probe, ends at once with 0.
+ * logs, power off. It leaves no spans: it is not the hatchery that does this. Anything else, such as the `env` probe, ends at once with 0.
  */
 export const workerProgram =
   (client: HttpClient.HttpClient, behaviour?: (jobId: string) => Behaviour) =>
   (request: ProgramRequest): Effect.Effect<ProgramEnd> =>
     Effect.gen(function* () {
       const config = request.env["CDS_CONFIG"]
-      if (config === undefined) return { exitCode: 0, powerOff: false }
+      if (config === undefined) return { exitCode: 0 }
       const url = workerUrl.exec(request.arguments)?.[0]
       if (url !== undefined && !(yield* download(client, url))) {
         request.write(setupLog, `the worker cannot be downloaded from ${url}\n`)
-        return { exitCode: 1, powerOff: false }
+        return bootstrapEnd(1)
       }
       const end = yield* simWorker(client, config, behaviour)
       request.write(workerLog, end.log)
       request.write(setupLog, `the worker ended with exit code ${end.exitCode}\n`)
-      return { exitCode: end.exitCode, powerOff: end.exitCode === 0 }
+      return bootstrapEnd(end.exitCode)
     }).pipe(Effect.withTracerEnabled(false))

@@ -69,7 +69,7 @@ export const makeGuests = (core: Core): Guests => {
     const ended = { at: core.now(), exitCode: result.exitCode }
     guest.processes = guest.processes.map((one) => (one.pid === pid ? { ...one, ended } : one))
     for (const [path, text] of Object.entries(result.files ?? {})) guest.files.set(path, text)
-    if (result.powerOff === true) shutDown(core, machine)
+    if (result.powerOffAfterMs !== undefined) shutDown(core, machine, result.powerOffAfterMs)
   }
 
   return {

@@ -51,8 +51,8 @@ export interface ProgramRequest {
 export interface ProgramResult {
   readonly exitCode: number
   readonly files?: Readonly<Record<string, string>>
-  /** The program asked its machine to shut down. */
-  readonly powerOff?: boolean
+  /** The program asked its machine to shut down this many milliseconds after its end. */
+  readonly powerOffAfterMs?: number
 }
 
 /** What a program started in a guest does. Its fiber ends with the power of its machine. */

@@ -58,13 +58,13 @@ export const powerOff = (core: Core, machine: Machine) => {
   })
 }
 
-/** The guest shuts itself down and the machine goes off a while later. */
-export const shutDown = (core: Core, machine: Machine) =>
+/** The guest begins to shut itself down in `afterMs`, and the machine goes off a while later. As in a guest, the last order holds. */
+export const shutDown = (core: Core, machine: Machine, afterMs = 0) =>
   core.run(
     `${machine.ref.value}/shutdown`,
-    Effect.andThen(
-      core.pause(core.timings().shutdownMs),
-      Effect.sync(() => powerOff(core, machine))
+    Effect.sleep(afterMs).pipe(
+      Effect.andThen(core.pause(core.timings().shutdownMs)),
+      Effect.andThen(Effect.sync(() => powerOff(core, machine)))
     )
   )
 

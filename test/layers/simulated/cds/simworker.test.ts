@@ -50,7 +50,7 @@ it.effect("The bootstrap runs the job for its duration, beats meanwhile, and pow
     yield* TestClock.adjust("599 seconds")
     assert.strictEqual((yield* api.job(id))?.status, "Building")
     yield* TestClock.adjust("1 second")
-    assert.deepStrictEqual(yield* Fiber.join(fiber), { exitCode: 0, powerOff: true })
+    assert.deepStrictEqual(yield* Fiber.join(fiber), { exitCode: 0, powerOffAfterMs: 0 })
     assert.strictEqual((yield* api.job(id))?.status, "Success")
     assert.include(files.get("/tmp/worker.log"), `ran job ${id}`)
     assert.strictEqual((yield* api.delays).toBuilding.p50, 5)
@@ -71,13 +71,13 @@ it.effect("A job that its user stops ends the worker at its next beat, with exit
   })
 )
 
-it.effect("A worker that may not sign in exits with 1, says why, and leaves the machine on", () =>
+it.effect("A worker that may not sign in exits with 1, says why, and leaves the machine on for two minutes", () =>
   Effect.gen(function* () {
     const { api, id } = yield* scheduled()
     yield* api.stop(id)
     const { fiber, files } = yield* start(api, id)
     yield* TestClock.adjust(0)
-    assert.deepStrictEqual(yield* Fiber.join(fiber), { exitCode: 1, powerOff: false })
+    assert.deepStrictEqual(yield* Fiber.join(fiber), { exitCode: 1, powerOffAfterMs: 120_000 })
     assert.include(files.get("/tmp/worker.log"), "signin was refused: 403")
   })
 )
@@ -88,7 +88,7 @@ it.effect("A worker that cannot be downloaded is not run", () =>
     yield* api.fault({ kind: "answer", status: 404, path: "/download/", times: 3 })
     const { fiber } = yield* start(api, id)
     yield* TestClock.adjust("10 seconds")
-    assert.strictEqual((yield* Fiber.join(fiber)).exitCode, 1)
+    assert.deepStrictEqual(yield* Fiber.join(fiber), { exitCode: 1, powerOffAfterMs: 120_000 })
     assert.strictEqual((yield* api.job(id))?.status, "Scheduling")
   })
 )
@@ -129,6 +129,6 @@ it.effect("A program without CDS_CONFIG, such as the env probe, ends at once wit
     const api = yield* simulated()
     const run = workerProgram(httpClient(api))
     const end = yield* run({ arguments: "-c env", env: {}, write: () => undefined })
-    assert.deepStrictEqual(end, { exitCode: 0, powerOff: false })
+    assert.deepStrictEqual(end, { exitCode: 0 })
   })
 )

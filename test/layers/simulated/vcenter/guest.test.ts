@@ -130,7 +130,7 @@ describe("The guest of a simulated machine", () => {
       const ended: Array<string> = []
       const programs = (request: ProgramRequest) =>
         request.programPath === "/sbin/shutdown"
-          ? Effect.succeed({ exitCode: 0, powerOff: true })
+          ? Effect.succeed({ exitCode: 0, powerOffAfterMs: 0 })
           : Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => ended.push(request.programPath))))
       const { client, start, machine } = yield* readyGuest({ programs })
       yield* start({ programPath: "/usr/local/bin/worker" })
@@ -141,6 +141,30 @@ describe("The guest of a simulated machine", () => {
         "guest.toolsRunningStatus": "guestToolsNotRunning"
       })
       assert.deepStrictEqual(ended, ["/usr/local/bin/worker"])
+    })
+  )
+
+  it.effect("stays on for as long as a program wants it to, unless it is told to shut down before", () =>
+    Effect.gen(function* () {
+      const { client, start, machine } = yield* readyGuest({
+        programs: () => Effect.succeed({ exitCode: 1, powerOffAfterMs: 120_000 })
+      })
+      const power = Effect.map(client.read(machine, ["runtime.powerState"]), (read) => read["runtime.powerState"])
+      yield* start({ programPath: "/bin/sh" })
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(yield* power, "poweredOn")
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* power, "poweredOff")
+
+      yield* client.task("PowerOnVM_Task", machine)
+      yield* TestClock.adjust("1 minute")
+      yield* start({ programPath: "/bin/sh" })
+      yield* client.call("ShutdownGuest", { _this: machine })
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* power, "poweredOff")
+      yield* client.task("PowerOnVM_Task", machine)
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual(yield* power, "poweredOn")
     })
   )
 
