@@ -154,7 +154,9 @@ export class Dispatcher extends Context.Service<
       const consider = Effect.fnUntraced(function* (id: JobId) {
         const entry = waiting.get(id)
         if (entry === undefined) return
-        if (registry.carrier(id) !== undefined) return yield* refuse(entry, "its last machine is being removed")
+        const carrier = registry.carrier(id)
+        if (carrier?.vm.state._tag === "Reaping") return yield* refuse(entry, "its last machine is being removed")
+        if (carrier !== undefined) return void waiting.delete(id)
         if (entry.image !== undefined && readyOf(registry.machines, entry.image) === 0)
           return yield* refuse(entry, poolReason(registry.machines, entry.image))
         const trace = yield* Effect.makeSpan("Job", {

@@ -30,11 +30,12 @@ export class Reaper extends Context.Service<
       const settings = yield* Settings
 
       /** A job that is over needs no machine; one that went back to the queue, or to another hatchery, needs none of ours. */
-      const askForJob = Effect.fnUntraced(function* (claim: Claim) {
+      const askForJob = Effect.fnUntraced(function* (claim: Claim, taken: boolean) {
         if (claim.jobId === "" || claim.region === "") return undefined
         return yield* cds.job(claim.region, claim.jobId).pipe(
           Effect.map(({ job }): VmEvent | undefined => {
             if (isFinal(job.status)) return { _tag: "JobEnded", status: job.status }
+            if (taken && job.status === "Waiting") return { _tag: "Cancel", reason: "its job went back to the queue" }
             if (job.hatcheryName !== "" && job.hatcheryName !== settings.cds.name)
               return { _tag: "Cancel", reason: `its job was taken by ${job.hatcheryName}` }
             return undefined
@@ -53,7 +54,7 @@ export class Reaper extends Context.Service<
         const claim = claimOf(state)
         if (claim === undefined || state._tag === "Reaping" || state._tag === "Held") return undefined
         const worker = workers.get(claim.workerName)
-        if (worker === undefined) return yield* askForJob(claim)
+        if (worker === undefined) return yield* askForJob(claim, state._tag === "Powered" || state._tag === "Running")
         if (worker.status === "Disabled") return { _tag: "Disabled" } as const
         return { _tag: "SignedIn" } as const
       })

@@ -44,7 +44,7 @@ export class Registry extends Context.Service<
       const log = yield* EventLog
       const settings = yield* Settings
       const signals = yield* Signals
-      const works = yield* makeWorks
+      const { works, settleJob } = yield* makeWorks
       const fibers = yield* FiberMap.make<MachineId>()
       const machines = new Map<MachineId, VmHandle>()
       const cloning = new Map<MachineId, Latch.Latch>()
@@ -66,6 +66,10 @@ export class Registry extends Context.Service<
         return undefined
       }
 
+      const elsewhere = (id: MachineId) => ({
+        carriedElsewhere: (jobId: string) => carrier(jobId, id) !== undefined
+      })
+
       const tellJob = (claim: Claim, level: "info" | "warning" | "error", text: string) =>
         claim.jobId === ""
           ? Effect.void
@@ -82,6 +86,11 @@ export class Registry extends Context.Service<
             return tellJob(action.claim, action.level, action.text)
           case "ReturnJob":
             return signals.send(action)
+          case "SettleJob":
+            return settleJob(elsewhere(id), action.claim, action.settlement, action.reason).pipe(
+              Effect.forkIn(scope),
+              Effect.asVoid
+            )
           case "CommitCapacity":
             return capacity.commit(id, claimOf(handle.vm.state)?.size ?? sizeOf(handle.vm), false)
           case "FreeCapacity":
@@ -132,7 +141,7 @@ export class Registry extends Context.Service<
             vm: () => handle.vm,
             env,
             tell: (event) => send(handle, event),
-            carriedElsewhere: (jobId) => carrier(jobId, handle.id) !== undefined
+            ...elsewhere(handle.id)
           })
       }
 

@@ -8,7 +8,7 @@ import type { MachineId } from "../schema/Machine.ts"
 import type { Action, Work } from "./vm/Action.ts"
 import type { VmEvent } from "./vm/Event.ts"
 import type { Vm } from "./vm/State.ts"
-import { claimOf, isEnd, nameOf } from "./vm/State.ts"
+import { claimOf, isEnd, nameOf, resumed } from "./vm/State.ts"
 import type { Env, Step } from "./vm/table.ts"
 import { enter } from "./vm/table.ts"
 import { step, workOf } from "./vm/transition.ts"
@@ -52,16 +52,20 @@ export const send = (handle: VmHandle, event: VmEvent): Effect.Effect<void> =>
 export const run = (handle: VmHandle, doing: Doing): Effect.Effect<void> =>
   Effect.gen(function* () {
     while (!isEnd(handle.vm.state)) {
-      yield* supervised(`actor of ${nameOf(handle.vm)}`)(Effect.scoped(live(handle, doing))).pipe(
+      let lives = 0
+      const life = Effect.suspend(() => Effect.scoped(live(handle, doing, lives++ > 0)))
+      yield* supervised(`actor of ${nameOf(handle.vm)}`)(life).pipe(
         Effect.catchTag("GaveUp", (failure) => giveUp(handle, doing, failure.last))
       )
     }
     yield* endTrace(handle, Exit.void)
   })
 
-const live = Effect.fnUntraced(function* (handle: VmHandle, doing: Doing) {
+/** One life, from its start or from a crash to the next. */
+const live = Effect.fnUntraced(function* (handle: VmHandle, doing: Doing, crashed: boolean) {
   const scope = yield* Effect.scope
   const working: Working = { entry: 0, fiber: undefined }
+  if (crashed) handle.vm = { ...handle.vm, state: resumed(handle.vm.state) }
   yield* begin(handle, doing, working, scope, handle.vm, undefined)
   while (!isEnd(handle.vm.state)) {
     const message = yield* next(handle)
@@ -104,7 +108,8 @@ const perform = Effect.fnUntraced(function* (
   if (handle.lease !== undefined && event._tag === "Reserve") handle.lease = undefined
   if (taken.entered || workOf(before.state) !== workOf(taken.vm.state))
     yield* begin(handle, doing, working, scope, before, event)
-  if (claimOf(before.state) !== undefined && claimOf(taken.vm.state) === undefined) yield* endTrace(handle, Exit.void)
+  const jobless = claimOf(taken.vm.state) === undefined
+  if (jobless && (claimOf(before.state) !== undefined || event._tag === "Reserve")) yield* endTrace(handle, Exit.void)
 })
 
 /** Leaves the work of the state before and starts the one of the state now, each entry under a span of its own. */

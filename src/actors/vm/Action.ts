@@ -1,5 +1,5 @@
 /** What a transition asks for besides the work of the new state: small things that are done at once, in order. */
-import type { Claim } from "./State.ts"
+import type { Claim, Settlement } from "./State.ts"
 
 export type Action =
   /** A line that the user sees on the job. */
@@ -11,6 +11,8 @@ export type Action =
     }
   /** The job is without a machine again; the dispatcher may look at it. `failed`: a try was spent on it. */
   | { readonly _tag: "ReturnJob"; readonly claim: Claim; readonly reason: string; readonly failed: boolean }
+  /** The job of a machine that was lost: given back or failed at CDS, if it is still ours there. */
+  | { readonly _tag: "SettleJob"; readonly claim: Claim; readonly settlement: Settlement; readonly reason: string }
   /** The worker counts, and is no longer starting. */
   | { readonly _tag: "CommitCapacity" }
   | { readonly _tag: "FreeCapacity" }

@@ -31,8 +31,11 @@ export type Settlement =
   | "fail"
 
 export type VmState =
-  /** The clone is being made; the machine may not exist yet. `lost`: the answer was lost, the inventory decides. */
-  | { readonly _tag: "Cloning"; readonly lost: boolean }
+  /**
+   * The clone is being made; the machine may not exist yet. `lost`: the answer was lost, the inventory decides. `cancelled`: why it is no
+   * longer wanted.
+   */
+  | { readonly _tag: "Cloning"; readonly lost: boolean; readonly cancelled?: string }
   /** First boot of a pool machine: customization and address. */
   | { readonly _tag: "Booting" }
   /** Shutting down into the pool, then recorded as provisioned. */
@@ -101,6 +104,10 @@ export const isEnd = (state: VmState): state is StateOf<"Reaped" | "Ceded"> =>
 /** The claim a machine carries, in whatever state. */
 export const claimOf = (state: VmState): Claim | undefined =>
   state._tag === "Held" ? claimOf(state.was) : "claim" in state ? state.claim : undefined
+
+/** The state as somebody else, or a later life of its actor, takes it up. */
+export const resumed = (state: VmState): VmState =>
+  state._tag === "Renamed" || state._tag === "Running" ? { ...state, resumed: true } : state
 
 /** The name the machine should have by what we know. */
 export const nameOf = (vm: Vm): string => vm.facts?.name ?? claimOf(vm.state)?.workerName ?? vm.poolName

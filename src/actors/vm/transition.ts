@@ -12,7 +12,7 @@ import type { Action, Work } from "./Action.ts"
 import type { EventTag, VmEvent } from "./Event.ts"
 import { prove } from "./prove.ts"
 import type { Claim, HoldableState, Settlement, StateTag, Vm, VmState } from "./State.ts"
-import { claimOf, reachable, unreachableReason } from "./State.ts"
+import { claimOf, reachable, resumed, unreachableReason } from "./State.ts"
 import type { Cell, Env, Row, Step, VmIn } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
@@ -22,30 +22,26 @@ const reapAgainMs = 60_000
 
 const hatching: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling"])
 
-/** Into reaping, from anywhere. The pool hears of its loss and the template of a failed hatch. */
+/** Into reaping, from anywhere. The pool hears of its loss. */
 const reap = (vm: Vm, env: Env, reason: string, settlement: Settlement, more: ReadonlyArray<Action> = []): Step => {
   const claim = claimOf(vm.state)
   const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
   const actions: Array<Action> = [...more]
   if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
   if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
-  if (hatching.has(was)) actions.push({ _tag: "HatchFailed", reason })
   return enter(vm, { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : settlement }, env, {
     reason,
     actions
   })
 }
 
-/** Like `reap`, with a word to the job's user about what went wrong with its machine. */
+/** Like `reap`, because something went wrong: the job's user is told what, or the template has failed to hatch. */
 const fail = (vm: Vm, env: Env, reason: string): Step => {
   const claim = claimOf(vm.state)
-  return reap(
-    vm,
-    env,
-    reason,
-    "release",
-    claim === undefined ? [] : [{ _tag: "Tell", claim, level: "error", text: reason }]
-  )
+  const actions: Array<Action> = []
+  if (claim !== undefined) actions.push({ _tag: "Tell", claim, level: "error", text: reason })
+  if (hatching.has(vm.state._tag)) actions.push({ _tag: "HatchFailed", reason })
+  return reap(vm, env, reason, "release", actions)
 }
 
 /** The line that CDS users know from the Go hatchery (cds-trace 4). */
@@ -70,13 +66,23 @@ const giveBack = (vm: Vm, env: Env, claim: Claim, reason: string, failed: boolea
     actions: [returnJob(claim, reason, failed), { _tag: "FreeCapacity" }]
   })
 
+/** A machine loses its job without being reaped for it. One that may have been taken is settled at CDS, as no later state will. */
+const dropJob = (vm: Vm, claim: Claim, reason: string, failed: boolean): ReadonlyArray<Action> => {
+  const state = vm.state._tag === "Held" ? vm.state.was : vm.state
+  const back = returnJob(claim, reason, failed)
+  if (state._tag === "Reserved") return [back]
+  const settlement = state._tag === "Reaping" ? state.settlement : "release"
+  return [{ _tag: "SettleJob", claim, settlement, reason }, back]
+}
+
 /** Gone without our doing, or with it: whatever was leased for it is free, and a job on it may look for another machine. */
 const gone = (vm: Vm, env: Env, reason: string | undefined): Step => {
   const claim = claimOf(vm.state)
+  const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
   const actions: Array<Action> = [{ _tag: "FreeIp" }, { _tag: "FreeCapacity" }]
-  if (claim !== undefined) actions.push(returnJob(claim, reason ?? "its machine is gone", true))
-  if (vm.state._tag === "Cloning") actions.push({ _tag: "CloneEnded" })
-  if (inPool.has(vm.state._tag)) actions.push({ _tag: "PoolShrank" })
+  if (claim !== undefined) actions.push(...dropJob(vm, claim, reason ?? "its machine is gone", true))
+  if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
+  if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
   return enter(vm, { _tag: "Reaped" }, env, { reason, actions })
 }
 
@@ -120,12 +126,12 @@ const holdable = (state: VmState): state is HoldableState =>
   state._tag === "Returning" ||
   state._tag === "Reaping"
 
-const hold = (vm: Vm, env: Env, reason: string): Step =>
-  holdable(vm.state)
-    ? enter(vm, { _tag: "Held", was: vm.state, remaining: Math.max(0, (vm.deadline ?? env.now) - env.now) }, env, {
-        reason
-      })
-    : stay(vm)
+/** A worker's start is resumed after a hold, not repeated: it may have been started already. */
+const hold = (vm: Vm, env: Env, reason: string): Step => {
+  const was = resumed(vm.state)
+  if (!holdable(was)) return stay(vm)
+  return enter(vm, { _tag: "Held", was, remaining: Math.max(0, (vm.deadline ?? env.now) - env.now) }, env, { reason })
+}
 
 const isOff = (facts: MachineFacts): boolean => facts.power === "poweredOff"
 
@@ -135,11 +141,12 @@ const seenGone = <S extends StateTag>(reason?: string): Cell<S, "Gone"> =>
 const asked = <S extends StateTag>(): Cell<S, "Reap"> =>
   cell(["Reaping"], "reaped as asked", (vm, event, env) => reap(vm, env, event.reason, event.settlement))
 
-/** A reservation that comes too late: the job looks for another machine. */
+/** A reservation that comes too late: the job looks for another machine, and what was reserved for it is free. */
 const tooLate = <S extends StateTag>(): Cell<S, "Reserve"> =>
-  cell([], "too late: the job goes back", (vm, { claim }) =>
-    stay(vm, [returnJob(claim, "its machine was no longer ready", false)])
-  )
+  cell([], "too late: the job goes back", (vm, { claim }) => {
+    const back = returnJob(claim, "its machine was no longer ready", false)
+    return stay(vm, claimOf(vm.state) === undefined ? [back, { _tag: "FreeCapacity" }] : [back])
+  })
 
 const conceded = <S extends StateTag>(): Cell<S, "Conceded"> =>
   cell(
@@ -154,7 +161,7 @@ const reprove = (vm: Vm, env: Env, reason: string): Step => {
   if (proven === undefined) return cede(vm, env, reason)
   const claim = claimOf(vm.state)
   const lost = claim !== undefined && claimOf(proven.state)?.jobId !== claim.jobId
-  const actions: Array<Action> = lost ? [returnJob(claim, reason, false), { _tag: "FreeCapacity" }] : []
+  const actions: Array<Action> = lost ? [...dropJob(vm, claim, reason, false), { _tag: "FreeCapacity" }] : []
   if (inPool.has(vm.state._tag) && !inPool.has(proven.state._tag)) actions.push({ _tag: "PoolShrank" })
   return { vm: { ...proven, reason: proven.reason ?? reason }, actions, entered: true }
 }
@@ -195,26 +202,28 @@ const everyEvent = [
   "Settled"
 ] as const
 
+/** The clone exists: on to its first boot, or away with it when it is not wanted any more. */
+const cloned = (vm: VmIn<"Cloning">, env: Env, known: Partial<Vm>): Step => {
+  const made = { ...vm, ...known, ...wrote(vm) }
+  if (vm.state.cancelled !== undefined) return reap(made, env, vm.state.cancelled, "none")
+  return enter(made, { _tag: "Booting" }, env, { actions: [{ _tag: "CloneEnded" }] })
+}
+
 export const table: { readonly [S in StateTag]: Row<S> } = {
   Cloning: row<"Cloning">("the clone is being made; name, uuid and address were chosen before")(
     {
-      Cloned: cell(["Booting"], "it exists", (vm, event, env) =>
-        enter(vm, { _tag: "Booting" }, env, {
-          patch: { ref: event.ref, ...wrote(vm) },
-          actions: [{ _tag: "CloneEnded" }]
-        })
+      Cloned: cell(["Booting", "Reaping"], "it exists; no longer wanted: reaped", (vm, event, env) =>
+        cloned(vm, env, { ref: event.ref })
       ),
       Seen: cell(
-        ["Booting", "Ceded"],
+        ["Booting", "Reaping", "Ceded"],
         "lost answer: it exists after all; another owner: ceded",
         (vm, { facts }, env) => {
           // While the clone task runs the machine shows without its annotation.
           if (owner(facts) === undefined) return stay(vm)
           if (owner(facts) !== env.hatchery) return cede({ ...vm, facts }, env, "its annotation names another owner")
-          const known = { ...vm, facts, ref: facts.ref }
-          return vm.state.lost
-            ? enter(known, { _tag: "Booting" }, env, { patch: wrote(vm), actions: [{ _tag: "CloneEnded" }] })
-            : stay(known)
+          const known = { facts, ref: facts.ref }
+          return vm.state.lost ? cloned(vm, env, known) : stay({ ...vm, ...known })
         }
       ),
       Gone: seenGone("it went while it was cloned"),
@@ -222,14 +231,16 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
         ["Cloning", "Booting", "Reaping"],
         "outcome unknown: the inventory decides; else reaped",
         (vm, event, env) => {
-          if (!event.unknown) return reap(vm, env, `cloning failed: ${event.reason}`, "none")
+          if (!event.unknown) return fail(vm, env, `cloning failed: ${event.reason}`)
           return vm.facts === undefined
-            ? enter(vm, { _tag: "Cloning", lost: true }, env, { reason: event.reason })
-            : enter(vm, { _tag: "Booting" }, env, { patch: wrote(vm), actions: [{ _tag: "CloneEnded" }] })
+            ? enter(vm, { ...vm.state, lost: true }, env, { reason: event.reason })
+            : cloned(vm, env, {})
         }
       ),
       Deadline: late("cloning"),
-      Reap: asked(),
+      Reap: cell(["Cloning"], "remembered until it exists: a clone cannot be called back", (vm, event) =>
+        stay({ ...vm, state: { ...vm.state, cancelled: event.reason } })
+      ),
       Reserve: tooLate()
     },
     ["Cancel", "SignedIn", "Disabled", "JobEnded", "Done", "Exited", "Refused", "Conceded", "Settled"]

@@ -194,15 +194,14 @@ export const makeWorks = Effect.gen(function* () {
   /** Starts the worker once, and follows its start script until it ends. The first sign of the worker at CDS ends this work. */
   const bootstrap = Effect.fnUntraced(function* (work: WorkContext) {
     const vm = work.vm()
-    const claimed = claimOf(vm.state)
-    if (claimed === undefined || vm.state._tag !== "Running") return undefined
+    const { state } = vm
+    if (state._tag !== "Running") return undefined
     const ref = yield* refOf(vm)
-    const login = yield* loginFor(vm.template, claimed)
+    const before = state.resumed ? yield* startedBefore(ref, vm.template, state.claim) : undefined
+    if (before === "elsewhere") return undefined
+    const login = yield* loginFor(vm.template, state.claim)
     if (login === undefined) return noLogin(vm)
-    const started = vm.state.resumed ? yield* startedBefore(ref, login, claimed) : undefined
-    if (started === "elsewhere") return undefined
-    const pid = started ?? (yield* start(ref, login, claimed))
-    return yield* follow(ref, login, pid)
+    return yield* follow(ref, login, before ?? (yield* start(ref, login, state.claim)))
   })
 
   const start = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, claimed: Claim) {
@@ -244,14 +243,22 @@ export const makeWorks = Effect.gen(function* () {
       (all) => all.find((process) => process.commandLine.includes(workerName))?.pid
     )
 
-  /** After a restart: the pid of a bootstrap that was started, "elsewhere" when its job has gone on without it, undefined when it never was. */
-  const startedBefore = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, claimed: Claim) {
-    const pid = yield* find(ref, login, claimed.workerName)
-    if (pid !== undefined) return pid
-    if (claimed.jobId === "" || claimed.region === "") return "elsewhere" as const
-    const { job } = yield* persist(cds.job(claimed.region, claimed.jobId))
-    return job.status === "Scheduling" && job.hatcheryName === settings.cds.name ? undefined : ("elsewhere" as const)
-  })
+  /**
+   * After a restart: the pid of a bootstrap that was started, undefined when it never was, "elsewhere" when its job has gone on without it
+   * or nothing can be found out. Then a worker may be at work: it is left alone until it shows at CDS, or its deadline.
+   */
+  const startedBefore = Effect.fnUntraced(
+    function* (ref: MachineRef, template: string, claimed: Claim) {
+      const login = yield* loginFor(template, claimed)
+      if (login === undefined) return "elsewhere" as const
+      const pid = yield* find(ref, login, claimed.workerName)
+      if (pid !== undefined) return pid
+      if (claimed.jobId === "" || claimed.region === "") return "elsewhere" as const
+      const { job } = yield* persist(cds.job(claimed.region, claimed.jobId))
+      return job.status === "Scheduling" && job.hatcheryName === settings.cds.name ? undefined : ("elsewhere" as const)
+    },
+    Effect.orElseSucceed(() => "elsewhere" as const)
+  )
 
   const follow = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, pid: number) {
     let pause = 2_000
@@ -318,7 +325,7 @@ export const makeWorks = Effect.gen(function* () {
    * of ours carries by now is left alone. CDS takes back what is left by itself after 600 s, so this is tried for two minutes only.
    */
   const settleJob = Effect.fnUntraced(function* (
-    work: WorkContext,
+    work: Pick<WorkContext, "carriedElsewhere">,
     claimed: Claim,
     settlement: Settlement,
     reason: string
@@ -352,5 +359,5 @@ export const makeWorks = Effect.gen(function* () {
     unclaim: (work) => ending(unclaim(work)),
     reap: (work) => ending(reap(work))
   }
-  return works
+  return { works, settleJob }
 })

@@ -116,7 +116,10 @@ const holdable: ReadonlyArray<HoldableState> = [
 ]
 
 const allStates: ReadonlyArray<VmState> = [
-  ...[false, true].map((lost) => ({ _tag: "Cloning", lost }) as const),
+  ...[false, true].flatMap((lost) => [
+    { _tag: "Cloning", lost } as const,
+    { _tag: "Cloning", lost, cancelled: "not wanted" } as const
+  ]),
   ...[undefined, "not wanted"].flatMap((cancelled) => [
     { _tag: "Reserved", claim, cancelled } as const,
     ...[false, true].map((resumed) => ({ _tag: "Renamed", claim, cancelled, resumed }) as const)
