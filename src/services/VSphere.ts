@@ -54,8 +54,11 @@ export class VSphere extends Context.Service<
     readonly validate: Effect.Effect<void, ConfigInvalid>
     /** The template of that name in the mirror. Fails with kind `gone` when there is none, `invalid` when the name is ambiguous. */
     readonly template: (name: string) => Effect.Effect<TemplateFacts, VSphereError>
-    /** Linked clone with Linux customization, powered on. An outcome that is not known fails with kind `unknown`: the caller looks for `id`. */
-    readonly clone: (plan: ClonePlan) => Effect.Effect<MachineRef, VSphereError>
+    /**
+     * Linked clone with Linux customization, powered on. `accepted` is done once vCenter has taken the task, while it clones. An outcome that is
+     * not known fails with kind `unknown`: the caller looks for `id`.
+     */
+    readonly clone: (plan: ClonePlan, accepted?: Effect.Effect<void>) => Effect.Effect<MachineRef, VSphereError>
     /**
      * One ReconfigVM_Task guarded by `changeVersion`. On ConcurrentAccess the machine is read again and the change is tried again as long
      * as `stillOurs` holds for what is found, else Conceded. Checks the owner before sending.

@@ -28,12 +28,13 @@ export class MachineCalls extends Context.Service<
     readonly foreign: (facts: MachineFacts) => string | undefined
     /** The facts of a machine of ours; fails with kind `invalid` for one that is not, as a direct read confirms. */
     readonly ours: (operation: VimOperation, ref: MachineRef) => Effect.Effect<MachineFacts, VSphereError>
-    /** Starts a task on a machine and waits for its end. Answers the reference that it resulted in. */
+    /** Starts a task on a machine, does `accepted`, and waits for the task's end. Answers the reference that it resulted in. */
     readonly run: (
       operation: VimOperation,
       ref: MachineRef,
       args: Args,
-      within: Duration.Input
+      within: Duration.Input,
+      accepted?: Effect.Effect<void>
     ) => Effect.Effect<string | undefined, VSphereError>
     /** Waits until the mirror shows what was done, or reads the machine. Never fails: what was done is done. */
     readonly settled: (ref: MachineRef, holds: Holds) => Effect.Effect<void>
@@ -68,11 +69,13 @@ export class MachineCalls extends Context.Service<
         operation: VimOperation,
         ref: MachineRef,
         args: Args,
-        within: Duration.Input
+        within: Duration.Input,
+        accepted: Effect.Effect<void> = Effect.void
       ) {
         const task = yield* vim
           .call(operation, { _this: machineRef(ref), ...args })
           .pipe(Effect.flatMap(decodeAnswer(operation, Ref)), Effect.mapError(callFailed(operation)))
+        yield* accepted
         const { result } = yield* inventory.task(task.value, within).pipe(
           Effect.tapError((error) =>
             error.kind === "unknown" ? Effect.ignore(vim.call("CancelTask", { _this: task })) : Effect.void

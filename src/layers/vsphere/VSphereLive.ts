@@ -30,14 +30,14 @@ const make = Effect.gen(function* () {
   const reconfigure = yield* makeReconfigure
   const templates = new Templates(vim, inventory)
 
-  const clone = Effect.fn("VSphere.clone")(function* (plan: ClonePlan) {
+  const clone = Effect.fn("VSphere.clone")(function* (plan: ClonePlan, accepted?: Effect.Effect<void>) {
     yield* Effect.annotateCurrentSpan({ "vm.name": plan.name, "vm.id": plan.id, "vm.template": plan.template })
     const source = yield* templates.find(plan.template)
     const outdated = Effect.andThen(
       placement.forget,
       Effect.sync(() => templates.forget(source.ref))
     )
-    const ref = yield* sendClone(plan, source).pipe(
+    const ref = yield* sendClone(plan, source, accepted).pipe(
       Effect.tapError((error) => (error.kind === "gone" || error.kind === "invalid" ? outdated : Effect.void)),
       Effect.mapError((error) => (error.kind === "gone" ? retold(error, { kind: "busy" }) : error))
     )
@@ -46,7 +46,11 @@ const make = Effect.gen(function* () {
     return ref
   })
 
-  const sendClone = Effect.fnUntraced(function* (plan: ClonePlan, source: MachineFacts) {
+  const sendClone = Effect.fnUntraced(function* (
+    plan: ClonePlan,
+    source: MachineFacts,
+    accepted: Effect.Effect<void> | undefined
+  ) {
     const placed = yield* placement.current.pipe(Effect.mapError(notPlaced))
     const hardware = yield* templates.hardwareOf(source).pipe(Effect.mapError(callFailed("RetrievePropertiesEx")))
     if (hardware.cards.length === 0)
@@ -57,7 +61,7 @@ const make = Effect.gen(function* () {
       })
     const spec = cloneSpec(plan, hardware, placed, cardTypes[vsphere.cardName.toLowerCase()])
     const args = { folder: placed.folder, name: plan.name, spec }
-    const result = yield* calls.run("CloneVM_Task", source.ref, args, times.cloneMs)
+    const result = yield* calls.run("CloneVM_Task", source.ref, args, times.cloneMs, accepted)
     if (result !== undefined) return result
     return yield* new VSphereError({
       operation: "CloneVM_Task",
