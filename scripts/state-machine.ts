@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { allowance } from "../src/actors/vm/deadlines.ts"
 import type { EventTag } from "../src/actors/vm/Event.ts"
-import type { Claim, StateTag, VmState } from "../src/actors/vm/State.ts"
+import type { Claim, StateOf, StateTag, VmState } from "../src/actors/vm/State.ts"
 import { table, workOf } from "../src/actors/vm/transition.ts"
 import { defaultTimes } from "../src/schema/config/defaults.ts"
 import type { TimeSettings } from "../src/schema/Settings.ts"
@@ -48,24 +48,25 @@ const claim: Claim = {
   startedAt: 0
 }
 
-/** One of each state; where a deadline or a work depends on more than the state's name, one of each kind. */
-const kinds: ReadonlyArray<readonly [label: string, state: VmState]> = [
-  ["Cloning", { _tag: "Cloning", lost: false }],
-  ["Cloning, answer lost", { _tag: "Cloning", lost: true }],
-  ["Booting", { _tag: "Booting" }],
-  ["Settling", { _tag: "Settling" }],
-  ["Provisioned", { _tag: "Provisioned" }],
-  ["Reserved", { _tag: "Reserved", claim, cancelled: undefined }],
-  ["Renamed", { _tag: "Renamed", claim, cancelled: undefined, resumed: false }],
-  ["Powered", { _tag: "Powered", claim, on: false }],
-  ["Running", { _tag: "Running", claim, signedIn: false, resumed: false }],
-  ["Running, signed in", { _tag: "Running", claim, signedIn: true, resumed: false }],
-  ["Returning", { _tag: "Returning" }],
-  ["Held", { _tag: "Held", was: { _tag: "Booting" }, remaining: 0 }],
-  ["Reaping", { _tag: "Reaping", claim: undefined, settlement: "none" }],
-  ["Reaped", { _tag: "Reaped" }],
-  ["Ceded", { _tag: "Ceded" }]
-]
+/** One of each state; where a deadline or a work depends on more than the state's name, one of each kind, with what sets it apart. */
+const kinds: { readonly [S in StateTag]: Readonly<Record<string, Omit<StateOf<S>, "_tag">>> } = {
+  Cloning: { "": { lost: false }, ", answer lost": { lost: true } },
+  Booting: { "": {} },
+  Settling: { "": {} },
+  Provisioned: { "": {} },
+  Reserved: { "": { claim, cancelled: undefined } },
+  Renamed: { "": { claim, cancelled: undefined, resumed: false } },
+  Powered: { "": { claim, on: false } },
+  Running: {
+    "": { claim, signedIn: false, resumed: false },
+    ", signed in": { claim, signedIn: true, resumed: false }
+  },
+  Returning: { "": {} },
+  Held: { "": { was: { _tag: "Booting" }, remaining: 0 } },
+  Reaping: { "": { claim: undefined, settlement: "none" } },
+  Reaped: { "": {} },
+  Ceded: { "": {} }
+}
 
 /** Milliseconds as people write them. */
 const duration = (ms: number): string => {
@@ -129,14 +130,19 @@ const listed = (): ReadonlyArray<string> => {
   ]
 }
 
+const deadlineRow = (name: string, state: VmState): string => {
+  const ms = allowance(state, defaultTimes)
+  const [sum, time] = ms === undefined ? ["none: the end", ""] : [sumOf(state), duration(ms)]
+  const work = workOf(state)
+  return `| ${name} | ${sum} | ${time} | ${work === undefined ? "" : `\`${work}\``} |`
+}
+
 const deadlines = (): ReadonlyArray<string> => [
   "| State | Deadline | by default | Work |",
   "|---|---|---|---|",
-  ...kinds.map(([label, state]) => {
-    const ms = allowance(state, defaultTimes)
-    const work = workOf(state)
-    return `| ${label} | ${ms === undefined ? "none: the end" : sumOf(state)} | ${duration(ms ?? 0)} | ${work === undefined ? "" : `\`${work}\``} |`
-  })
+  ...states.flatMap((tag) =>
+    Object.entries(kinds[tag]).map(([apart, data]) => deadlineRow(tag + apart, { _tag: tag, ...data } as VmState))
+  )
 ]
 
 const target = (from: StateTag, to: ReadonlyArray<StateTag>): string =>
