@@ -43,19 +43,22 @@ const Journal = Schema.Struct({
 })
 export type Journal = typeof Journal.Type
 
+/** Go takes a null for an absent value. */
+const optional = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+
 const Wire = Schema.Struct({
-  hatchery_name: Schema.optionalKey(Schema.String),
-  worker_name: Schema.optionalKey(Schema.String),
-  register_only: Schema.optionalKey(Schema.Boolean),
-  provisioning: Schema.optionalKey(Schema.Boolean),
-  worker_model_path: Schema.optionalKey(Schema.String),
-  vmware_model_path: Schema.optionalKey(Schema.String),
-  worker_model_last_modified: Schema.optionalKey(Schema.String),
-  model: Schema.optionalKey(Schema.Boolean),
-  created: Schema.optionalKey(Schema.String),
-  worker_start_time: Schema.optionalKey(Schema.String),
-  job_id: Schema.optionalKey(Schema.String),
-  ip_address: Schema.optionalKey(Schema.String)
+  hatchery_name: optional(Schema.String),
+  worker_name: optional(Schema.String),
+  register_only: optional(Schema.Boolean),
+  provisioning: optional(Schema.Boolean),
+  worker_model_path: optional(Schema.String),
+  vmware_model_path: optional(Schema.String),
+  worker_model_last_modified: optional(Schema.String),
+  model: optional(Schema.Boolean),
+  created: optional(Schema.String),
+  worker_start_time: optional(Schema.String),
+  job_id: optional(Schema.String),
+  ip_address: optional(Schema.String)
 })
 
 /** An annotation in our terms. Dates are milliseconds since the epoch; absent and empty are both undefined. */
@@ -80,11 +83,10 @@ export interface Annotation {
 const decodeWire = Schema.decodeUnknownOption(Wire)
 const decodeJournal = Schema.decodeUnknownOption(Journal)
 
-const text = (value: string | undefined): string | undefined =>
-  value === undefined || value === "" ? undefined : value
+const text = (value: string | null | undefined): string | undefined => value || undefined
 
-const date = (value: string | undefined): number | undefined => {
-  if (value === undefined || value.startsWith("0001-01-01")) return undefined
+const date = (value: string | null | undefined): number | undefined => {
+  if (typeof value !== "string" || value.startsWith("0001-01-01")) return undefined
   const ms = Date.parse(value)
   return Number.isNaN(ms) ? undefined : ms
 }
@@ -153,7 +155,8 @@ export const believed = (annotation: Annotation, machineName: string): Journal |
 const rfc3339 = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : new Date(ms).toISOString()
 
-const goEscapes: Readonly<Record<string, string>> = { "<": "\\u003c", ">": "\\u003e", "&": "\\u0026" }
+/** What Go's encoder escapes beyond JSON, as it writes it. */
+const goEscape = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`
 
 /** The annotation's text as the Go hatchery would write it, with our key last. */
 export const print = (annotation: Annotation): string => {
@@ -172,6 +175,6 @@ export const print = (annotation: Annotation): string => {
     ["ip_address", annotation.ipAddress],
     ["rookery", annotation.journal]
   ]
-  const present = Object.fromEntries(fields.filter(([, value]) => value !== undefined))
-  return JSON.stringify(present).replace(/[<>&]/g, (c) => goEscapes[c] ?? c)
+  const present = Object.fromEntries(fields.filter(([, value]) => value !== undefined && value !== ""))
+  return JSON.stringify(present).replace(/[<>&\u2028\u2029]/g, goEscape)
 }

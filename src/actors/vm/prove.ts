@@ -123,7 +123,8 @@ const byGoRules = (facts: MachineFacts, annotation: Annotation, env: Env): Proof
       : { state: { _tag: "Provisioned" }, since }
   }
   const claim: Claim = {
-    jobId: annotation.jobId ?? "",
+    // A machine that registers a V1 model carries job "0": none.
+    jobId: annotation.jobId === undefined || annotation.jobId === "0" ? "" : annotation.jobId,
     region: "",
     projectKey: "",
     workerName: facts.name,
