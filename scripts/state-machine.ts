@@ -154,7 +154,7 @@ const row = (state: StateTag): ReadonlyArray<string> => {
   return [
     `### ${state}`,
     "",
-    `${says}.`,
+    `${says.charAt(0).toUpperCase()}${says.slice(1)}.`,
     "",
     ...(cells.length === 0 ? [] : ["| Event | State' | Words |", "|---|---|---|", ...cells, ""]),
     cells.length === 0 ? "Every event is ignored." : `Ignored: ${ignores.join(", ")}.`,
