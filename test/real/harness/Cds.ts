@@ -1,0 +1,80 @@
+/** `rookery simulate cds` as a process, and its control port. */
+import { Effect, type Scope } from "effect"
+import { HarnessError } from "./HarnessError.ts"
+import * as Program from "./Program.ts"
+
+/** A job as the control port shows it. */
+export interface Job {
+  readonly id: string
+  readonly status: string
+  readonly worker: string
+  readonly releases: number
+  readonly history: ReadonlyArray<{ readonly status: string; readonly worker: string; readonly why: string }>
+  readonly infos: ReadonlyArray<{ readonly level: string; readonly message: string }>
+}
+
+export interface State {
+  readonly violations: ReadonlyArray<unknown>
+  readonly hatcheries: ReadonlyArray<{ readonly signins: number; readonly lastHeartbeatAt?: number }>
+  readonly workers: ReadonlyArray<{ readonly name: string; readonly status: string; readonly run_job_id: string }>
+  readonly sockets: number
+}
+
+export interface Cds {
+  readonly url: string
+  /** The consumer token of the hatchery that may sign in. */
+  readonly token: string
+  /** Puts a job into the queue and answers its id; the fields of an order are in src/layers/simulated/cds/Order.ts. */
+  readonly enqueue: (order: Readonly<Record<string, unknown>>) => Effect.Effect<string, HarnessError>
+  readonly job: (id: string) => Effect.Effect<Job, HarnessError>
+  readonly state: Effect.Effect<State, HarnessError>
+  /** Looks every 50 ms until the job has this status. */
+  readonly until: (id: string, status: string, withinMs?: number) => Effect.Effect<Job, HarnessError>
+}
+
+export const start = (flags: ReadonlyArray<string> = []): Effect.Effect<Cds, HarnessError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const running = yield* Program.rookery(["simulate", "cds", "--name", Program.hatchery, ...flags])
+    const { url, control, hatcheries } = JSON.parse(yield* running.line(/^\{"url"/)) as {
+      readonly url: string
+      readonly control: string
+      readonly hatcheries: ReadonlyArray<{ readonly token: string }>
+    }
+    const ask = <A>(method: string, path: string, body?: unknown) =>
+      Effect.tryPromise({
+        try: async (signal) => {
+          const init = { method, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
+          const response = await fetch(control + path, init)
+          if (!response.ok) throw new Error(await response.text())
+          return (await response.json()) as A
+        },
+        catch: (cause) => new HarnessError({ message: `${method} ${path} at the simulated CDS: ${String(cause)}` })
+      })
+    const job: Cds["job"] = (id) => ask("GET", `/jobs/${id}`)
+    return {
+      url,
+      token: hatcheries[0]?.token ?? "",
+      enqueue: (order) =>
+        Effect.map(ask<{ readonly ids: ReadonlyArray<string> }>("POST", "/jobs", order), ({ ids }) => ids[0] ?? ""),
+      job,
+      state: ask("GET", "/state"),
+      until: (id, status, withinMs = 60_000) => until(job(id), status, withinMs)
+    }
+  })
+
+const until = (look: Effect.Effect<Job, HarnessError>, status: string, withinMs: number) =>
+  Effect.gen(function* () {
+    let last: Job | undefined
+    const wait = Effect.gen(function* () {
+      while (true) {
+        last = yield* look
+        if (last.status === status) return last
+        yield* Effect.sleep(50)
+      }
+    })
+    const message = () => `the job is not ${status} within ${withinMs} ms: ${JSON.stringify(last, undefined, 1)}`
+    return yield* Effect.timeoutOrElse(wait, {
+      duration: withinMs,
+      orElse: () => Effect.fail(new HarnessError({ message: message() }))
+    })
+  })

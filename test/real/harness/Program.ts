@@ -1,0 +1,112 @@
+/** Our own program as processes: built once, then started as an operator does. */
+import { Effect, type Scope } from "effect"
+import { spawnSync } from "node:child_process"
+import { generateKeyPairSync } from "node:crypto"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { HarnessError } from "./HarnessError.ts"
+import * as Process from "./Process.ts"
+
+const root = resolve(import.meta.dirname, "../../..")
+
+let built = false
+
+const build = (): Effect.Effect<void, HarnessError> => {
+  if (built) return Effect.void
+  const { status, stdout, stderr } = spawnSync("npm", ["run", "--silent", "build"], { cwd: root, encoding: "utf8" })
+  built = status === 0
+  return built ? Effect.void : Effect.fail(new HarnessError({ message: `npm run build failed:\n${stdout}${stderr}` }))
+}
+
+/** The path of `dist/main.js`, built from the sources as they are, once in this process. */
+export const program: Effect.Effect<string, HarnessError> = Effect.as(Effect.suspend(build), join(root, "dist/main.js"))
+
+/** Starts `node dist/main.js` with these arguments. */
+export const rookery = (
+  args: ReadonlyArray<string>,
+  options: Omit<Process.Start, "command" | "args"> = {}
+): Effect.Effect<Process.Running, HarnessError, Scope.Scope> =>
+  Effect.flatMap(program, (main) => Process.startNode(main, args, options))
+
+/** Runs `node dist/main.js` with these arguments to its end. */
+export const ended = (...args: ReadonlyArray<string>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const running = yield* rookery(args)
+      const { code } = yield* running.exit
+      return { code, lines: running.lines }
+    })
+  )
+
+const rsaPrivateKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  .privateKey.export({ type: "pkcs1", format: "pem" })
+  .toString()
+
+/** The hatchery's name at CDS and in annotations. */
+export const hatchery = "hatch"
+
+export interface Configuration {
+  readonly vcenter: string
+  readonly cds: string
+  readonly token: string
+  readonly password: string
+  readonly datacenter: string
+  readonly template: string
+  /** Ready machines to keep. */
+  readonly number: number
+  readonly ipRange: string
+  /** Such as `"500ms"`. */
+  readonly reaperInterval: string
+}
+
+/** The engine's TOML file, its times short. */
+const toml = (c: Configuration): string => `[log]
+level = "info"
+[hatchery.vsphere]
+user = "rookery@vsphere.local"
+password = ${JSON.stringify(c.password)}
+endpoint = ${JSON.stringify(c.vcenter)}
+datacenterString = ${JSON.stringify(c.datacenter)}
+networkString = "VM Network"
+iprange = ${JSON.stringify(c.ipRange)}
+gateway = "10.0.0.1"
+subnetMask = "255.255.255.0"
+[[hatchery.vsphere.workerProvisioning]]
+modelVMWare = ${JSON.stringify(c.template)}
+number = ${c.number}
+[[hatchery.vsphere.models]]
+modelVMWare = "debian12"
+username = "worker"
+password = "worker"
+[hatchery.vsphere.rookery]
+provisioningInterval = "1s"
+reaperInterval = ${JSON.stringify(c.reaperInterval)}
+pollInterval = "1s"
+heartbeatInterval = "2s"
+drainTimeout = "5s"
+[hatchery.vsphere.commonConfiguration]
+name = "${hatchery}"
+http.addr = "127.0.0.1"
+http.port = 0
+api.tokenV2 = ${JSON.stringify(c.token)}
+api.http.url = ${JSON.stringify(c.cds)}
+rsaPrivateKey = """
+${rsaPrivateKey}"""
+`
+
+/** Writes the configuration to a file that goes with the scope, and answers its path. */
+export const configFile = (configuration: Configuration): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "rookery-config-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+    ),
+    (folder) => {
+      const path = join(folder, "config.toml")
+      writeFileSync(path, toml(configuration))
+      return path
+    }
+  )
+
+export const startHatchery = (config: string) => rookery(["start", "hatchery:vsphere", "--config", config])
