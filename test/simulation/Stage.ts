@@ -1,0 +1,166 @@
+/**
+ * Where a simulation plays: one simulated vCenter and one simulated CDS, and on them one or two hatcheries, each with a process that can be
+ * killed, stopped and started. What is done here past the processes is written down, for the judge.
+ */
+import { Clock, Context, Effect, Redacted } from "effect"
+import { Nursery } from "../../src/actors/Nursery.ts"
+import * as InProcess from "../../src/layers/simulated/cds/InProcess.ts"
+import { makeKeys } from "../../src/layers/simulated/cds/Keys.ts"
+import type { SimCds } from "../../src/layers/simulated/cds/SimCds.ts"
+import { workerProgram, type Behaviour } from "../../src/layers/simulated/cds/SimWorker.ts"
+import type { SimVCenterHandle } from "../../src/layers/simulated/vcenter/Handle.ts"
+import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
+import { EventLog, type LogEvent } from "../../src/services/EventLog.ts"
+import { makeWorld, start, type World } from "../support/world.ts"
+import type { Plan, SitePlan } from "./plan.ts"
+
+type Process = Effect.Success<ReturnType<typeof start>>
+
+/** One hatchery: its settings, and its process while there is one. */
+export interface Site {
+  readonly name: string
+  readonly region: string
+  readonly world: World
+  /** Ready machines that are to be kept, by template. */
+  readonly wanted: Map<string, number>
+  process: Process | undefined
+  /** When its process came or went last, milliseconds. */
+  changedAt: number
+  /** When a process that is gone is started again, milliseconds. */
+  backAt: number
+}
+
+export interface Stage {
+  readonly plan: Plan
+  readonly vcenter: SimVCenterHandle
+  readonly cds: SimCds
+  readonly sites: ReadonlyArray<Site>
+  /** How the workers of a job behave, one entry for each try; a plain worker when there is none left. */
+  readonly behaviours: Map<string, Array<Behaviour>>
+  /** When somebody outside did something to a machine, by its reference, milliseconds. */
+  readonly meddled: Map<string, number>
+  /** Foreign machines as they must stay, by reference. */
+  readonly foreign: Map<string, string>
+  /** Clock time until which something is known to be wrong at CDS or in vCenter. */
+  troubledUntil: number
+  /** When vCenter was last restored from its backup. */
+  restoredAt: number
+  /** What is to be done later, by whoever passes the time. */
+  readonly pending: Array<{ readonly at: number; readonly does: Effect.Effect<void> }>
+  /** What the hatcheries' event logs said, process by process. */
+  readonly told: Array<string>
+  /** Promises found broken, with the moment. */
+  readonly broken: Array<string>
+}
+
+/** One signing key for all runs: making one takes a while, and nothing depends on which. */
+const keys = makeKeys()
+
+const rookery = { name: "rookery", region: "default" }
+const magpie = { name: "magpie", region: "other" }
+
+/** Lets a world's transports be watched from outside. */
+export type Observe = (stage: () => Stage, site: Omit<Site, "world">, world: World) => World
+
+export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Observe) {
+  const now = yield* Clock.currentTimeMillis
+  const behaviours = new Map<string, Array<Behaviour>>()
+  const known: { stage?: Stage; cds?: SimCds } = {}
+  const world = yield* makeWorld({
+    seed: `run ${plan.seed}`,
+    vcenter: {
+      ...plan.vcenter,
+      programs: (request) =>
+        workerProgram(InProcess.httpClient(known.cds!), (job) => behaviours.get(job)?.shift() ?? {})(request)
+    },
+    cds: { hatcheries: [rookery, magpie], keys },
+    latencyMs: plan.latencyMs
+  })
+  const { vcenter, cds } = world
+  known.cds = cds
+
+  const siteOf = ({ name, region }: typeof rookery, { settings, networks }: SitePlan): Site => {
+    const token = cds.identities.find((identity) => identity.name === name)?.token ?? ""
+    const base = world.settings
+    const own = {
+      ...base,
+      ...settings,
+      cds: { ...base.cds, name, tokenV2: Redacted.make(token) },
+      vsphere: { ...base.vsphere, networks }
+    }
+    const site = { name, region, wanted: new Map<string, number>(), process: undefined, changedAt: now, backAt: now }
+    return Object.assign(site, { world: observe(() => known.stage!, site, { ...world, settings: own }) })
+  }
+
+  const stage: Stage = {
+    plan,
+    vcenter,
+    cds,
+    sites: [siteOf(rookery, plan.site), ...(plan.neighbour === undefined ? [] : [siteOf(magpie, plan.neighbour)])],
+    behaviours,
+    meddled: new Map(),
+    foreign: new Map(),
+    troubledUntil: 0,
+    restoredAt: -Infinity,
+    pending: [],
+    told: [],
+    broken: []
+  }
+  known.stage = stage
+  for (const options of plan.foreign) vcenter.addForeign(options)
+  rememberForeign(stage)
+  yield* vcenter.inject({ _tag: "Save" })
+  return stage
+})
+
+/** What nobody but its owner may change of a machine. */
+export const imprint = ({ name, annotation, power, cpus, memoryMB, changeVersion }: Machine): string =>
+  JSON.stringify([name, annotation, power, cpus, memoryMB, changeVersion])
+
+/** Takes the foreign machines as they are now for what they must stay. */
+export const rememberForeign = ({ vcenter, foreign }: Stage): void => {
+  foreign.clear()
+  for (const machine of vcenter.machines())
+    if (machine.origin === "foreign") foreign.set(machine.ref.value, imprint(machine))
+}
+
+export const begin = Effect.fnUntraced(function* (site: Site) {
+  if (site.process !== undefined) return
+  site.process = yield* start(site.world)
+  site.changedAt = yield* Clock.currentTimeMillis
+  site.wanted.clear()
+  for (const { template, number } of site.world.settings.provision) site.wanted.set(template, number)
+})
+
+/** What the process of a site has told in its event log. */
+export const eventsOf = ({ process }: Site): Effect.Effect<ReadonlyArray<LogEvent>> =>
+  process === undefined ? Effect.succeed([]) : Context.get(process.context, EventLog).recent
+
+export const keepEvents = Effect.fnUntraced(function* (stage: Stage, site: Site) {
+  for (const event of yield* eventsOf(site)) stage.told.push(`${site.name} ${JSON.stringify(event)}`)
+})
+
+/** Ends a process, at once and without a word or with order; somebody starts it again after a while, as a service manager does. */
+export const end = Effect.fnUntraced(function* (stage: Stage, site: Site, how: "kill" | "stop", awayMs: number) {
+  const { process } = site
+  if (process === undefined) return
+  if (how === "stop") yield* process.stop
+  yield* process.kill
+  yield* keepEvents(stage, site)
+  site.process = undefined
+  site.changedAt = yield* Clock.currentTimeMillis
+  site.backAt = site.changedAt + awayMs
+})
+
+/** Has something done after a while. */
+export const later = (stage: Stage, afterMs: number, does: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.map(Clock.currentTimeMillis, (now) => void stage.pending.push({ at: now + afterMs, does }))
+
+/** From now on so many ready machines are kept, until the process ends. */
+export const want = (site: Site, template: string, number: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { process } = site
+    if (process === undefined) return Effect.void
+    site.wanted.set(template, number)
+    return Context.get(process.context, Nursery).want(template, number)
+  })

@@ -1,0 +1,85 @@
+/**
+ * Watches what the hatcheries send to vCenter, and holds each call that changes something against the state of the simulators at the moment of
+ * sending: whose machine it is, what runs in it, and whether the view was fit to be acted upon.
+ */
+import { Clock, Context, Effect, Layer } from "effect"
+import { Vim } from "../../src/layers/vsphere/Vim.ts"
+import { parse } from "../../src/schema/Annotation.ts"
+import { Inventory } from "../../src/services/Inventory.ts"
+import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
+import type { Observe, Site, Stage } from "./Stage.ts"
+
+type Seat = Omit<Site, "world">
+
+/** Calls that vCenter does not guard by a change version. */
+const unguarded: ReadonlySet<string> = new Set([
+  "PowerOnVM_Task",
+  "PowerOffVM_Task",
+  "ShutdownGuest",
+  "Destroy_Task",
+  "StartProgramInGuest"
+])
+/** The calls that end a machine or what runs in it. */
+const destructive: ReadonlySet<string> = new Set(["PowerOffVM_Task", "Destroy_Task"])
+
+/** How long a change of somebody else may take to reach a hatchery's mirror, beside the time a call takes; milliseconds. */
+const mirrorLagMs = 2_000
+/** A doubt that came up while an act was on its way does not stop it; milliseconds. */
+const doubtLagMs = 20_000
+
+const reference = (args: unknown): string | undefined => {
+  const { _this, vm } = args as Record<string, { readonly type?: string; readonly value?: string } | undefined>
+  return vm?.value ?? _this?.value
+}
+
+export const brokenPromise = (stage: Stage, now: number, text: string): void => {
+  stage.broken.push(`${now / 1000} s: ${text}`)
+}
+
+/** The worker of this machine, when it works on its job now by CDS's own account. */
+export const atWork = (stage: Stage, machine: Machine) => {
+  const annotation = parse(machine.annotation)
+  const job = stage.cds.state.jobs.get(annotation?.jobId ?? "")
+  if (annotation === undefined || job === undefined) return undefined
+  if (job.status !== "Building" || job.workerName !== annotation.workerName || machine.power !== "poweredOn")
+    return undefined
+  const worker = [...stage.cds.state.workers.values()].find(({ name }) => name === annotation.workerName)
+  return worker?.status === "Building" ? { job, startedAt: annotation.workerStartTime ?? 0 } : undefined
+}
+
+const judge = Effect.fnUntraced(function* (stage: Stage, seat: Seat, ttlMs: number, operation: string, args: unknown) {
+  const ref = reference(args)
+  const machine = stage.vcenter.machines().find((one) => one.ref.value === ref)
+  if (machine === undefined || !machine.configured) return
+  const now = yield* Clock.currentTimeMillis
+  const meddledAt = stage.meddled.get(machine.ref.value) ?? -Infinity
+  const lag = mirrorLagMs + 2 * stage.plan.latencyMs
+  const owner = parse(machine.annotation)?.hatcheryName
+  const say = (text: string) => brokenPromise(stage, now, `${seat.name} sends ${operation} to ${machine.name}: ${text}`)
+  if (owner !== seat.name && now - Math.max(meddledAt, stage.restoredAt) > lag)
+    say(`it belongs to ${owner ?? "nobody"}`)
+  if (!destructive.has(operation)) return
+  const work = atWork(stage, machine)
+  if (work !== undefined && now - work.startedAt < ttlMs) say(`its worker works on the job ${work.job.id}`)
+  const doubt = seat.process === undefined ? undefined : yield* Context.get(seat.process.context, Inventory).doubt
+  if (doubt !== undefined && now - doubt.since > doubtLagMs)
+    say(`the inventory is in doubt for ${(now - doubt.since) / 1000} s: ${doubt.reason}`)
+})
+
+export const observe: Observe = (stage, seat, world) => ({
+  ...world,
+  transports: (line) => {
+    const whole = world.transports(line)
+    const watched = Effect.map(Vim, (vim): Vim["Service"] => ({
+      ...vim,
+      call: (operation, args) =>
+        line.cut || !unguarded.has(operation)
+          ? vim.call(operation, args)
+          : Effect.andThen(
+              judge(stage(), seat, world.settings.times.workerTtlMs, operation, args),
+              vim.call(operation, args)
+            )
+    }))
+    return Layer.merge(whole, Layer.effect(Vim, watched).pipe(Layer.provide(whole)))
+  }
+})

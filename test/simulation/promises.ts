@@ -1,0 +1,146 @@
+/**
+ * The promises, looked at from outside: by what the simulated vCenter and CDS hold, not by what the hatchery believes of them. Where a promise
+ * speaks of the hatchery itself (deadlines, reasons, leases) its services are asked.
+ */
+import { Clock, Context, Effect } from "effect"
+import { Registry } from "../../src/actors/Registry.ts"
+import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
+import { isFinal } from "../../src/schema/Job.ts"
+import { parse } from "../../src/schema/Annotation.ts"
+import { Capacity } from "../../src/services/Capacity.ts"
+import { IpPool } from "../../src/services/IpPool.ts"
+import { Monitor } from "../../src/services/Monitor.ts"
+import { imprint, type Site, type Stage } from "./Stage.ts"
+
+/** A deadline that has passed is acted upon within this; milliseconds. */
+const deadlineLagMs = 30_000
+/** A job that waits has its reason within this, while nothing is wrong; milliseconds. */
+const reasonWithinMs = 90_000
+/** After vCenter's restore machines that were destroyed are there again; their addresses are free again within this; milliseconds. */
+const restoreLagMs = 15 * 60_000
+
+const jobOf = (machine: Machine): string | undefined => parse(machine.annotation)?.jobId
+
+/** Promise 1: at most one live machine per job. */
+const oneMachinePerJob = (stage: Stage): ReadonlyArray<string> => {
+  const carriers = new Map<string, string>()
+  const broken: Array<string> = []
+  for (const { name } of stage.sites)
+    for (const machine of stage.vcenter.owned(name)) {
+      const job = jobOf(machine)
+      if (job === undefined || machine.power !== "poweredOn") continue
+      const other = carriers.get(job)
+      if (other !== undefined) broken.push(`the job ${job} is on ${other} and on ${machine.name}`)
+      carriers.set(job, machine.name)
+    }
+  return broken
+}
+
+/** Promise 1: at most one machine per address. What vCenter's restore brought back may hold one for a while, powered off. */
+const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> => {
+  const restored = now - stage.restoredAt < restoreLagMs
+  const on = new Set(stage.vcenter.machines().flatMap(({ name, power }) => (power === "poweredOn" ? [name] : [])))
+  return [...stage.vcenter.addresses()].flatMap(([ip, names]) => {
+    const holders = restored ? names.filter((name) => on.has(name)) : names
+    return holders.length > 1 ? [`the address ${ip} is on ${holders.join(" and on ")}`] : []
+  })
+}
+
+/** Promise 2: a machine that is not ours is never changed. */
+const foreignUntouched = (stage: Stage): ReadonlyArray<string> => {
+  const machines = new Map(stage.vcenter.machines().map((machine) => [machine.ref.value, machine]))
+  return [...stage.foreign].flatMap(([ref, before]) => {
+    const machine = machines.get(ref)
+    const after = machine === undefined ? "gone" : imprint(machine)
+    return after === before ? [] : [`a foreign machine was changed: ${before} is ${after}`]
+  })
+}
+
+/** Promise 5: no state without a deadline, and none that nobody minds. */
+const deadlines = (site: Site, now: number): ReadonlyArray<string> => {
+  if (site.process === undefined) return []
+  const { machines } = Context.get(site.process.context, Registry)
+  return [...machines.values()].flatMap(({ vm }) => {
+    if (vm.deadline === undefined) return [`${vm.poolName} has no deadline in ${vm.state._tag}`]
+    const past = now - vm.deadline
+    return past > deadlineLagMs ? [`${vm.poolName} is ${past} ms past its deadline in ${vm.state._tag}`] : []
+  })
+}
+
+/** Promise 7: each job that waits has a reason, or a machine that is being made ready for it. */
+const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: number) {
+  const { process } = site
+  const since = Math.max(stage.troubledUntil, site.changedAt)
+  if (process === undefined || now - since < reasonWithinMs) return []
+  const told = new Map((yield* Context.get(process.context, Monitor).waiting).map(({ job, reason }) => [job, reason]))
+  const registry = Context.get(process.context, Registry)
+  const waiting = [...stage.cds.state.jobs.values()].filter(
+    ({ status, region, model, history }) =>
+      status === "Waiting" &&
+      region === site.region &&
+      model.osArch === "linux/amd64" &&
+      now - (history.at(-1)?.at ?? now) > reasonWithinMs
+  )
+  return waiting.flatMap(({ id }) =>
+    (told.get(id) ?? "") !== "" || registry.carrier(id) !== undefined ? [] : [`the job ${id} waits without a reason`]
+  )
+})
+
+/** What is broken at this moment. */
+export const brokenNow = Effect.fnUntraced(function* (stage: Stage) {
+  const now = yield* Clock.currentTimeMillis
+  const perSite = yield* Effect.forEach(stage.sites, (site) =>
+    Effect.map(reasons(stage, site, now), (missing) => [...deadlines(site, now), ...missing])
+  )
+  return [
+    ...oneMachinePerJob(stage),
+    ...oneMachinePerAddress(stage, now),
+    ...foreignUntouched(stage),
+    ...perSite.flat()
+  ]
+})
+
+/** Jobs that end by CDS's own rule alone: nobody has a machine for them. */
+const unfinishedJobs = (stage: Stage): ReadonlyArray<string> =>
+  [...stage.cds.state.jobs.values()].flatMap(({ id, status, model, region }) =>
+    isFinal(status) || model.osArch !== "linux/amd64" || !stage.sites.some((site) => site.region === region)
+      ? []
+      : [`the job ${id} is ${status}`]
+  )
+
+const poolOf = (stage: Stage, site: Site): ReadonlyArray<string> => {
+  const missing = new Map(site.wanted)
+  const wrong: Array<string> = []
+  for (const machine of stage.vcenter.owned(site.name)) {
+    const annotation = parse(machine.annotation)
+    const template = annotation?.vmwareModelPath ?? ""
+    if (machine.power === "poweredOff" && annotation?.journal?.state === "provisioned")
+      missing.set(template, (missing.get(template) ?? 0) - 1)
+    else wrong.push(`${site.name} has ${machine.name}, ${machine.power}, ${annotation?.journal?.state}`)
+  }
+  for (const [template, number] of missing)
+    if (number !== 0)
+      wrong.push(`${site.name} has ${number} machines of ${template} too ${number > 0 ? "few" : "many"}`)
+  return wrong
+}
+
+const leases = Effect.fnUntraced(function* (stage: Stage, site: Site) {
+  if (site.process === undefined) return [`${site.name} does not run`]
+  const { leased } = yield* Context.get(site.process.context, IpPool).count
+  const { workers } = yield* Context.get(site.process.context, Capacity).used
+  const holding = stage.vcenter
+    .owned(site.name)
+    .filter(({ annotation }) => parse(annotation)?.ipAddress !== undefined).length
+  return [
+    ...(leased === holding ? [] : [`${site.name} leases ${leased} addresses, its machines have ${holding}`]),
+    ...(workers === 0 ? [] : [`${site.name} counts ${workers} workers`])
+  ]
+})
+
+/** Promise 3: what is not yet as it has to be at the end. */
+export const unconverged = Effect.fnUntraced(function* (stage: Stage) {
+  const perSite = yield* Effect.forEach(stage.sites, (site) =>
+    Effect.map(leases(stage, site), (wrong) => [...wrong, ...poolOf(stage, site)])
+  )
+  return [...unfinishedJobs(stage), ...perSite.flat()]
+})
