@@ -16,6 +16,9 @@ import (
 //     it writes the machine's file;
 //   - the status below a customization (it matches a change with the paths above it, not with those below).
 //
+// A machine that is being made has no name yet, and nothing is told of it: a subscriber would hear that after the machine entered its
+// view, and vCenter tells nothing there that is older. Its name is the last that the simulator sets, and then everything is told.
+//
 // It also tells the guests about power and removal. The simulator calls it while it holds the machine's lock.
 type herald struct {
 	guests *guests
@@ -52,7 +55,7 @@ func (h *herald) RemoveObject(_ *simulator.Context, ref types.ManagedObjectRefer
 
 func (h *herald) UpdateObject(ctx *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
 	vm, ok := obj.(*mo.VirtualMachine)
-	if !ok || vm.Config == nil {
+	if !ok || vm.Config == nil || vm.Name == "" {
 		return
 	}
 	for _, change := range changes {
@@ -61,6 +64,8 @@ func (h *herald) UpdateObject(ctx *simulator.Context, obj mo.Reference, changes 
 			if vm.Config.Name != vm.Name {
 				vm.Config.Name, vm.Summary.Config.Name = vm.Name, vm.Name
 				ctx.Update(vm, []types.PropertyChange{newVersion(time.Now())})
+			} else {
+				h.tell(ctx, vm)
 			}
 		case "config.changeVersion":
 			h.tell(ctx, vm)
