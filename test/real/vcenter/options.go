@@ -27,6 +27,7 @@ type options struct {
 	guestUser     string
 	guestPassword string
 	exitKept      time.Duration
+	minute        time.Duration
 	data          string
 	dieWithParent bool
 }
@@ -85,6 +86,7 @@ func defaults() options {
 		guestUser:     "worker",
 		guestPassword: "worker",
 		exitKept:      5 * time.Minute,
+		minute:        time.Minute,
 	}
 }
 
@@ -108,6 +110,7 @@ func parseOptions(arguments []string) (options, error) {
 	f.StringVar(&o.guestUser, "guest-user", o.guestUser, "user of the guests")
 	f.StringVar(&o.guestPassword, "guest-password", o.guestPassword, "password of the guests")
 	f.DurationVar(&o.exitKept, "exit-kept", o.exitKept, "how long an ended guest process is listed")
+	f.DurationVar(&o.minute, "minute", o.minute, "how long a minute of a guest's \"shutdown +m\" takes")
 	f.StringVar(&o.data, "data", o.data, "folder of the machines' files (default: a temporary one, removed at the end)")
 	f.BoolVar(&o.dieWithParent, "die-with-parent", o.dieWithParent, "end when standard input closes")
 	err := f.Parse(arguments)

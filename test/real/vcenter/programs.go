@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,6 +20,7 @@ type programs struct {
 	user     string
 	password string
 	exitKept time.Duration
+	minute   time.Duration
 
 	mu    sync.Mutex
 	homes map[types.ManagedObjectReference]*home
@@ -28,6 +31,8 @@ type home struct {
 	dir       string
 	power     *os.File
 	processes map[int64]*process
+	// shutdown is the one that the guest has ordered for later, if any.
+	shutdown *time.Timer
 }
 
 func newPrograms(e *estate, o options) *programs {
@@ -37,6 +42,7 @@ func newPrograms(e *estate, o options) *programs {
 		user:     o.guestUser,
 		password: o.guestPassword,
 		exitKept: o.exitKept,
+		minute:   o.minute,
 		homes:    make(map[types.ManagedObjectReference]*home),
 	}
 }
@@ -82,18 +88,27 @@ func (p *programs) home(ref types.ManagedObjectReference) (*home, error) {
 	}
 	h := &home{dir: dir, power: power, processes: make(map[int64]*process)}
 	p.homes[ref] = h
-	go p.watch(ref, power)
+	go p.watch(ref, h)
 	return h, nil
 }
 
-// watch switches the simulated machine off when a stand-in of its guest asks for it. It ends with the pipe.
-func (p *programs) watch(ref types.ManagedObjectReference, power *os.File) {
-	word := make([]byte, 16)
-	for {
-		if _, err := power.Read(word); err != nil {
-			return
+// watch switches the simulated machine off when a stand-in of its guest asks for it: the last order holds. It ends with the pipe.
+func (p *programs) watch(ref types.ManagedObjectReference, h *home) {
+	for orders := bufio.NewScanner(h.power); orders.Scan(); {
+		minutes, err := strconv.Atoi(orders.Text())
+		p.mu.Lock()
+		h.cancelShutdown()
+		if err == nil {
+			h.shutdown = time.AfterFunc(time.Duration(minutes)*p.minute, func() { p.estate.guestShutdown(ref) })
 		}
-		p.estate.guestShutdown(ref)
+		p.mu.Unlock()
+	}
+}
+
+func (h *home) cancelShutdown() {
+	if h.shutdown != nil {
+		h.shutdown.Stop()
+		h.shutdown = nil
 	}
 }
 
@@ -161,11 +176,12 @@ func (p *programs) terminate(ref types.ManagedObjectReference, pid int64) bool {
 	return false
 }
 
-// stop kills all processes of the machine and forgets them, as a power-off does.
+// stop kills all processes of the machine and forgets them and the shutdown that it waits for, as a power-off does.
 func (p *programs) stop(ref types.ManagedObjectReference) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h := p.homes[ref]; h != nil {
+		h.cancelShutdown()
 		for pid, process := range h.processes {
 			process.kill()
 			delete(h.processes, pid)

@@ -130,6 +130,49 @@ func TestEveryWayToShutDownSwitchesOffTheSimulatedMachineAlone(t *testing.T) {
 	}
 }
 
+func TestAShutdownInMinutesLeavesTheMachineOnUntilThenUnlessAnotherComesBefore(t *testing.T) {
+	s := newStand(t, nil)
+	vm := s.bootedMachine("a")
+	if info := s.exit(vm, s.run(vm, "sudo shutdown -h +2; sleep 0.3; exit 3")); info.ExitCode != 3 {
+		t.Errorf("exit code %d", info.ExitCode)
+	}
+	s.run(vm, "shutdown -h now; sleep 60")
+	s.untilPower(vm, types.VirtualMachinePowerStatePoweredOff)
+
+	quick := newStand(t, func(o *options) { o.minute = time.Millisecond })
+	vm = quick.bootedMachine("a")
+	quick.run(vm, "sudo shutdown -h +2")
+	quick.untilPower(vm, types.VirtualMachinePowerStatePoweredOff)
+}
+
+func TestAShutdownThatIsCancelledOrOvertakenByAPowerOffDoesNotCome(t *testing.T) {
+	s := newStand(t, nil)
+	vm := s.bootedMachine("a")
+	programs := s.server.estate.guests.programs
+	pending := func() bool {
+		programs.mu.Lock()
+		defer programs.mu.Unlock()
+		return programs.homes[vm.Reference()].shutdown != nil
+	}
+	until := func(want bool) {
+		t.Helper()
+		for pending() != want {
+			if s.ctx.Err() != nil {
+				t.Fatalf("a shutdown waits: %v", !want)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	s.run(vm, "shutdown +2")
+	until(true)
+	s.run(vm, "shutdown -c")
+	until(false)
+	s.run(vm, "shutdown")
+	until(true)
+	s.ok(finished(vm.PowerOff(s.ctx)))
+	until(false)
+}
+
 func TestGuestCannotTouchTheHost(t *testing.T) {
 	s := newStand(t, nil)
 	vm := s.bootedMachine("a")

@@ -7,20 +7,33 @@ import (
 )
 
 // powerScript is every stand-in that switches a machine off; it goes by the name it is called by. Restarting counts as switching
-// off, because no guest here starts by itself.
+// off, because no guest here starts by itself. What it writes is read by programs.watch: in how many minutes the machine is to go off, or
+// "cancel". Of the times that shutdown knows it takes `now` and `+m`, and as shutdown does, a minute where none is given.
 const powerScript = `#!/bin/sh
 case "${0##*/}" in
   systemctl)
     for word in "$@"; do
-      case "$word" in poweroff | halt | reboot | kexec | soft-reboot | rescue | emergency | isolate) exec /bin/sh -c 'echo off > /run/power' ;; esac
+      case "$word" in poweroff | halt | reboot | kexec | soft-reboot | rescue | emergency | isolate) exec /bin/sh -c 'echo 0 > /run/power' ;; esac
     done
     exit 1 ;;
   init | telinit)
     case "$1" in 0 | 6) ;; *) exit 1 ;; esac ;;
   shutdown)
-    case "$1" in -c | --help) exit 0 ;; esac ;;
+    minutes=1
+    for word in "$@"; do
+      case "$word" in
+        --help | -k) exit 0 ;;
+        -c) minutes=cancel && break ;;
+        -*) ;;
+        now) minutes=0 && break ;;
+        +[0-9]*) minutes=${word#+} && break ;;
+        *) exit 1 ;;
+      esac
+    done
+    echo "$minutes" > /run/power
+    exit ;;
 esac
-echo off > /run/power
+echo 0 > /run/power
 `
 
 // sudoScript runs its command: the guest's user may do everything already.
