@@ -12,7 +12,7 @@ import { CdsSocket } from "../../src/layers/cds/CdsSocket.ts"
 import * as Ids from "../../src/layers/Ids.ts"
 import * as InProcess from "../../src/layers/simulated/cds/InProcess.ts"
 import { make as makeCds, type SimCds, type SimCdsOptions } from "../../src/layers/simulated/cds/SimCds.ts"
-import { workerProgram } from "../../src/layers/simulated/cds/SimWorker.ts"
+import { type Behaviour, workerProgram } from "../../src/layers/simulated/cds/SimWorker.ts"
 import type { SimVCenterHandle } from "../../src/layers/simulated/vcenter/Handle.ts"
 import type { PartialOptions } from "../../src/layers/simulated/vcenter/Options.ts"
 import { SimVCenter } from "../../src/layers/simulated/vcenter/SimVCenter.ts"
@@ -30,6 +30,8 @@ export interface WorldOptions {
   readonly vcenter?: PartialOptions
   readonly cds?: SimCdsOptions
   readonly latencyMs?: number
+  /** How the worker of a job behaves; a plain one unless given. */
+  readonly behaviour?: (jobId: string) => Behaviour
 }
 
 export const name = "rookery"
@@ -120,7 +122,11 @@ export const makeWorld = Effect.fnUntraced(function* (options: WorldOptions = {}
   const seed = options.seed ?? "world"
   const cds = yield* makeCds({ hatcheries: [{ name, region: "default" }], seed, ...options.cds })
   const client: HttpClient.HttpClient = InProcess.httpClient(cds)
-  const vcenter = yield* SimVCenter.make({ seed, programs: workerProgram(client), ...options.vcenter })
+  const vcenter = yield* SimVCenter.make({
+    seed,
+    programs: workerProgram(client, options.behaviour),
+    ...options.vcenter
+  })
   const settings = settingsOf(cds, vcenter, options.settings ?? {})
   const latencyMs = options.latencyMs ?? 4
 

@@ -1,0 +1,272 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import type { JobOrder } from "../../src/layers/simulated/cds/Order.ts"
+import type { WorldOptions } from "../support/world.ts"
+import { faults, jobOn, makeScene, ours, standing, takes, watch } from "./scene.ts"
+
+interface Wait {
+  readonly why: string
+  readonly options: WorldOptions["settings"]
+  readonly order: JobOrder
+  /** How many of the jobs get a machine all the same. */
+  readonly served: number
+  readonly reason: RegExp
+}
+
+const small = { name: "small", cpus: 2, memoryMB: 4096 }
+
+/** Each leaves one job waiting. */
+const waits: ReadonlyArray<Wait> = [
+  {
+    why: "no machine of its template is kept",
+    options: { provision: [] },
+    order: {},
+    served: 0,
+    reason: /no provisioned machine of "debian12" is ready, and none is on its way/
+  },
+  {
+    why: "its flavor is not known",
+    options: { flavors: [small] },
+    order: { flavor: "huge" },
+    served: 0,
+    reason: /its flavor "huge" is not in hatchery.vsphere.flavors/
+  },
+  {
+    why: "there is no login for the guest",
+    options: { credentials: [{ template: "other", username: "worker", password: Redacted.make("worker") }] },
+    order: {},
+    served: 0,
+    reason: /no guest login for "debian12"/
+  },
+  {
+    why: "it asks for memory",
+    options: {},
+    order: { memory: "2048" },
+    served: 0,
+    reason: /it asks for memory/
+  },
+  {
+    why: "there are as many workers as may be",
+    options: { maxWorker: 1 },
+    order: { count: 2 },
+    served: 1,
+    reason: /1 workers of at most 1 \(provision.maxWorker\)/
+  },
+  {
+    why: "there are as many workers starting as may be",
+    options: { maxConcurrentProvisioning: 1 },
+    order: { count: 2 },
+    served: 1,
+    reason: /1 workers are starting, at most 1 at once/
+  },
+  {
+    why: "the CPUs are used up",
+    options: { maxCpus: 3 },
+    order: { count: 2 },
+    served: 1,
+    reason: /2 CPUs more than the 2 in use would pass hatchery.vsphere.maxCpus = 3/
+  },
+  {
+    why: "the memory is used up",
+    options: { maxMemoryMB: 6000 },
+    order: { count: 2 },
+    served: 1,
+    reason: /4096 MB more than the 4096 MB in use would pass hatchery.vsphere.maxMemoryMB = 6000/
+  }
+]
+
+describe("a job waits, with a reason that can be asked for, while", () => {
+  for (const { why, options, order, served, reason } of waits)
+    it.effect(why, () =>
+      Effect.gen(function* () {
+        const scene = yield* makeScene(options === undefined ? {} : { settings: options })
+        yield* scene.cds.enqueue({ durationMs: 600_000, ...order })
+        yield* TestClock.adjust("5 seconds")
+        const waiting = yield* scene.dispatcher.waiting
+        assert.strictEqual(waiting.length, 1)
+        assert.match(waiting[0]?.reason ?? "", reason)
+        assert.strictEqual((yield* scene.cds.counts).running, served)
+        assert.strictEqual((yield* scene.cds.counts).waiting, 1)
+        const said = yield* scene.said(waiting[0]?.job ?? "")
+        assert.match(said.at(-1) ?? "", reason)
+      })
+    )
+
+  it.effect("its machine is on the way, which is named", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene()
+      yield* scene.cds.enqueue({ count: 3 })
+      yield* TestClock.adjust("10 seconds")
+      const [third] = yield* scene.dispatcher.waiting
+      assert.match(third?.reason ?? "", /is ready; 2 on the way \(provision-v2-ip-10-0-0-\d+-[a-z-]+, provision-v2-/)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* scene.cds.counts).done, 3)
+      assert.deepStrictEqual(yield* scene.dispatcher.waiting, [])
+      assert.deepStrictEqual(yield* faults(scene, 2), [])
+    })
+  )
+
+  it.effect("no CDN is registered; nothing is leased for it meanwhile", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene()
+      yield* scene.cds.set({ cdn: false })
+      yield* scene.cds.enqueue()
+      yield* TestClock.adjust("1 minute")
+      const [waiting] = yield* scene.dispatcher.waiting
+      assert.match(waiting?.reason ?? "", /CDS: .*404/)
+      assert.strictEqual((yield* scene.capacity.used).workers, 0)
+      assert.strictEqual(standing(scene), "Provisioned Provisioned")
+      yield* scene.cds.set({ cdn: true })
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* scene.cds.counts).done, 1)
+    })
+  )
+})
+
+describe("a job that waits", () => {
+  it.effect("is told why after half a minute, and not again within five minutes", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene({ settings: { provision: [] } })
+      const [id = ""] = yield* scene.cds.enqueue()
+      const told = Effect.map(scene.cds.job(id), (job) => job?.infos.map(({ message }) => message) ?? [])
+      yield* TestClock.adjust("29 seconds")
+      assert.deepStrictEqual(yield* told, [])
+      yield* TestClock.adjust("31 seconds")
+      assert.strictEqual((yield* told).length, 1)
+      assert.match((yield* told)[0] ?? "", /Hatchery "rookery" cannot start a worker yet: no provisioned machine/)
+      yield* TestClock.adjust("4 minutes")
+      assert.strictEqual((yield* told).length, 1)
+      yield* TestClock.adjust("90 seconds")
+      assert.strictEqual((yield* told).length, 2)
+    })
+  )
+
+  it.effect("is served when a machine becomes ready, without waiting for the next poll", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene({ settings: { provision: [] } })
+      const [id = ""] = yield* scene.cds.enqueue()
+      yield* TestClock.adjust("1 minute")
+      yield* scene.nursery.want("debian12", 1)
+      const seen: Array<string> = []
+      yield* watch(90, () => seen.push(standing(scene)))
+      assert.isAtMost(seen.filter((line) => line.includes("Provisioned")).length, 2)
+      assert.strictEqual(yield* takes(scene, id), 1)
+    })
+  )
+
+  it.effect("and is stopped by its user is not waited for any longer", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene({ settings: { maxWorker: 1 } })
+      const [, second = ""] = yield* scene.cds.enqueue({ count: 2, durationMs: 120_000 })
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual((yield* scene.dispatcher.waiting).length, 1)
+      yield* scene.cds.stop(second)
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(yield* scene.dispatcher.waiting, [])
+      assert.strictEqual(yield* takes(scene, second), 0)
+    })
+  )
+})
+
+describe("jobs and machines", () => {
+  it.effect("ten jobs with room for three: never more than three workers, each job run once", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene({
+        settings: { maxWorker: 3, provision: [{ template: "debian12", number: 4 }], poolSize: 4 }
+      })
+      const ids = yield* scene.cds.enqueue({ count: 10 })
+      let most = 0
+      yield* watch(1_200, () => {
+        most = Math.max(most, ours(scene).filter((machine) => jobOn(machine) !== "").length)
+      })
+      assert.strictEqual(most, 3)
+      assert.strictEqual((yield* scene.cds.counts).done, 10)
+      for (const id of ids) assert.strictEqual(yield* takes(scene, id), 1)
+      assert.strictEqual((yield* scene.capacity.used).workers, 0)
+      assert.deepStrictEqual(yield* faults(scene, 4), [])
+    })
+  )
+
+  it.effect("a job that is seen many times gets one machine, and is not left in the list of the waiting", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene()
+      yield* scene.cds.set({ eventCopies: 5 })
+      const ids = yield* scene.cds.enqueue({ count: 2 })
+      const doubles: Array<string> = []
+      for (let second = 1; second <= 300; second++) {
+        yield* TestClock.adjust("1 second")
+        if (second % 3 === 0) for (const id of ids) yield* scene.cds.resendEvent(id)
+        const jobs = ours(scene)
+          .map(jobOn)
+          .filter((job) => job !== "")
+        if (new Set(jobs).size !== jobs.length) doubles.push(`${second}: ${jobs.join(" ")}`)
+      }
+      assert.deepStrictEqual(doubles, [])
+      for (const id of ids) assert.strictEqual(yield* takes(scene, id), 1)
+      assert.strictEqual((yield* scene.cds.counts).done, 2)
+      assert.deepStrictEqual(yield* scene.dispatcher.waiting, [])
+      assert.deepStrictEqual(yield* faults(scene, 2), [])
+    })
+  )
+
+  it.effect("a job whose take is refused gives its machine back, and the same machine runs it later", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene({ settings: { provision: [{ template: "debian12", number: 1 }] } })
+      const [pooled] = ours(scene)
+      const [id = ""] = yield* scene.cds.enqueue()
+      yield* scene.cds.holdTakeLock(id)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* takes(scene, id), 0)
+      const back = ours(scene).find(({ ref }) => ref.value === pooled?.ref.value)
+      assert.strictEqual(back?.name, pooled?.name)
+      assert.strictEqual(jobOn(back!), "")
+      assert.strictEqual((yield* scene.capacity.used).workers, 0)
+      yield* TestClock.adjust("40 seconds")
+      const working = ours(scene).find((machine) => jobOn(machine) === id)
+      assert.strictEqual(working?.ref.value, pooled?.ref.value)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* scene.cds.counts).done, 1)
+      assert.deepStrictEqual(yield* faults(scene, 1), [])
+    })
+  )
+
+  it.effect("a job that is stopped while its machine is claimed, taken or hatched leaves nothing behind", () =>
+    Effect.gen(function* () {
+      for (const cancel of [
+        { on: "Waiting", afterMs: 100 },
+        { on: "Waiting", afterMs: 600 },
+        { on: "Scheduling", afterMs: 1 },
+        { on: "Scheduling", afterMs: 5_000 },
+        { on: "Scheduling", afterMs: 20_000 }
+      ] as const) {
+        const scene = yield* makeScene()
+        yield* scene.cds.enqueue({ cancel })
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual((yield* scene.cds.counts).stopped, 1)
+        assert.strictEqual((yield* scene.capacity.used).workers, 0)
+        assert.deepStrictEqual(yield* faults(scene, 2), [], JSON.stringify(cancel))
+      }
+    })
+  )
+
+  it.effect("a job that failed as often as it may waits for good, and says so", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene({
+        settings: {
+          maxAttempts: 2,
+          credentials: [{ template: "debian12", username: "worker", password: Redacted.make("wrong") }]
+        }
+      })
+      const [id = ""] = yield* scene.cds.enqueue()
+      yield* TestClock.adjust("20 minutes")
+      assert.strictEqual(yield* takes(scene, id), 2)
+      const [waiting] = yield* scene.dispatcher.waiting
+      assert.match(waiting?.reason ?? "", /it failed 2 times/)
+      const infos = (yield* scene.cds.job(id))?.infos ?? []
+      assert.isTrue(infos.some(({ level, message }) => level === "error" && message.includes("its boot failed")))
+      yield* TestClock.adjust("30 minutes")
+      assert.strictEqual(yield* takes(scene, id), 2)
+    })
+  )
+})
