@@ -95,7 +95,11 @@ export class CdsError extends Data.TaggedError("CdsError")<{
 export class IpExhausted extends Data.TaggedError("IpExhausted")<{
   readonly total: number
   readonly reason: string
-}> {}
+}> {
+  override get message() {
+    return this.reason
+  }
+}
 
 /** A limit of ours would be passed. `reason` names the setting and the numbers. */
 export class NoCapacity extends Data.TaggedError("NoCapacity")<{
