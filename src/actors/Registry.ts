@@ -92,7 +92,10 @@ export class Registry extends Context.Service<
               Effect.asVoid
             )
           case "CommitCapacity":
-            return capacity.commit(id, claimOf(handle.vm.state)?.size ?? sizeOf(handle.vm), false)
+            return Effect.andThen(
+              capacity.commit(id, claimOf(handle.vm.state)?.size ?? sizeOf(handle.vm), false),
+              signals.send({ _tag: "CapacityFreed", machine: id })
+            )
           case "FreeCapacity":
             return Effect.andThen(capacity.release(id), signals.send({ _tag: "CapacityFreed", machine: id }))
           case "FreeIp":

@@ -12,7 +12,7 @@ export type Signal =
   | { readonly _tag: "PoolShrank"; readonly template: string }
   | { readonly _tag: "Hatched"; readonly template: string }
   | { readonly _tag: "HatchFailed"; readonly template: string; readonly reason: string }
-  /** A worker's place is free again. */
+  /** A place among the workers, or among those that start, is free again. */
   | { readonly _tag: "CapacityFreed"; readonly machine: MachineId }
 
 export class Signals extends Context.Service<

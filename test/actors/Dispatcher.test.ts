@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { JobOrder } from "../../src/layers/simulated/cds/Order.ts"
-import type { WorldOptions } from "../support/world.ts"
-import { faults, jobOn, makeScene, ours, standing, takes, watch } from "./scene.ts"
+import { makeWorld, seeded, type WorldOptions } from "../support/world.ts"
+import { enter, faults, jobOn, makeScene, ours, standing, takes, watch } from "./scene.ts"
 
 interface Wait {
   readonly why: string
@@ -153,6 +153,23 @@ describe("a job that waits", () => {
       assert.isAtMost(seen.filter((line) => line.includes("Provisioned")).length, 2)
       assert.strictEqual(yield* takes(scene, id), 1)
     })
+  )
+
+  it.effect("is served when a place among the workers, or among those that start, becomes free", () =>
+    Effect.gen(function* () {
+      for (const limit of [{ maxWorker: 1 }, { maxConcurrentProvisioning: 1 }]) {
+        const made = yield* makeWorld({ settings: limit })
+        const cds = { ...made.settings.cds, pollIntervalMs: 3_600_000 }
+        const world = { ...made, settings: { ...made.settings, cds } }
+        yield* enter(world)
+        yield* TestClock.adjust("3 minutes")
+        const [, second = ""] = yield* world.cds.enqueue({ count: 2 })
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(yield* takes(world, second), 0, JSON.stringify(limit))
+        yield* TestClock.adjust("5 minutes")
+        assert.strictEqual(yield* takes(world, second), 1, JSON.stringify(limit))
+      }
+    }).pipe(seeded("places"))
   )
 
   it.effect("and is stopped by its user is not waited for any longer", () =>
