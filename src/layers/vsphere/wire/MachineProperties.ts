@@ -120,20 +120,21 @@ const blank = (ref: string): FactsDraft => ({
   guest: { ipAddress: undefined, addresses: [], operationsReady: false, toolsRunning: false, customization: undefined }
 })
 
-const isConfig = (name: string): boolean => name.startsWith("config.")
+/** What every machine has: when it is not told, it cannot be read (host lost, permission, just being created). */
+const isLasting = (name: string): boolean =>
+  name.startsWith("config.") || name === "name" || name === "runtime.powerState" || name === "runtime.connectionState"
 
-/**
- * A machine as a full read shows it. Its configuration may be unreadable (host lost, permission, just being created): then what was
- * known of it before stays, so that a machine of ours does not become a stranger.
- */
+/** A machine as a full read shows it. What cannot be read stays as known, so that a machine of ours becomes no stranger, nor one at work an idle one. */
 export const readMachine = (
   ref: string,
   values: ReadonlyArray<{ readonly name: string; readonly val?: unknown }>,
   known: MachineFacts | undefined
 ): MachineFacts => {
   const draft = blank(ref)
-  if (known !== undefined && !values.some(({ name }) => isConfig(name))) {
+  if (known !== undefined) {
+    const { name, power, connection } = known
     const { id, annotation, changeVersion, template, numCpu, memoryMB, createdAt } = known
+    Object.assign(draft, { name, power, connection })
     Object.assign(draft, { id, annotation, changeVersion, template, numCpu, memoryMB, createdAt })
   }
   for (const { name, val } of values) properties[name]?.assign(draft, val)
@@ -141,14 +142,14 @@ export const readMachine = (
 }
 
 /**
- * The machine after some of its properties changed. An `indirectRemove` of a configuration leaf says that the configuration cannot be
- * read, not that the leaf is empty: it stays as known.
+ * The machine after some of its properties changed. An `indirectRemove` of what every machine has says that it cannot be read, not that it
+ * is empty: it stays as known.
  */
 export const changeMachine = (facts: MachineFacts, changes: ReadonlyArray<PropertyChange>): MachineFacts => {
   const draft: FactsDraft = { ...facts, guest: { ...facts.guest } }
   for (const { name, op, val } of changes) {
     if (val !== undefined) properties[name]?.assign(draft, val)
-    else if (op !== "indirectRemove" || !isConfig(name)) properties[name]?.clear(draft)
+    else if (op !== "indirectRemove" || !isLasting(name)) properties[name]?.clear(draft)
   }
   return draft
 }
