@@ -2,7 +2,7 @@
  * The one vCenter session of this process, over whichever `Vim` transport is provided.
  *
  * - The first call logs in; calls that come meanwhile wait for that one login and share its outcome.
- * - A call refused with `NotAuthenticated` did nothing: the session is renewed once, and the call sent once more.
+ * - A call refused with `NotAuthenticated` did nothing: the session is ended and renewed once, and the call sent once more.
  * - `InvalidLogin` freezes the session. vCenter locks an account after about five failed logins, so no other is tried until `reset`.
  * - After `logout` nothing is sent any more until `reset`: whoever still polls cannot open a session that nobody would end.
  *
@@ -74,6 +74,8 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
     const vim = yield* Vim
     const scope = yield* Effect.scope
     let session: Session | undefined
+    /** A session that vCenter refused a call in. It may live on: a login within it would be refused, as if the password were wrong. */
+    let refused: Session | undefined
     let login: Deferred.Deferred<Session, VimError> | undefined
     /** Why no login is tried until `reset`. */
     let frozen: VimError | undefined
@@ -97,6 +99,8 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
       const manager = content.sessionManager
       if (manager === undefined)
         return yield* new VimMalformed({ operation: "RetrieveServiceContent", reason: "no sessionManager" })
+      if (refused !== undefined) yield* end(refused)
+      refused = undefined
       yield* send("Login", {
         _this: manager,
         userName: credentials.user,
@@ -134,7 +138,10 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
     const inSession = <A>(use: Effect.Effect<A, VimError>): Effect.Effect<A, VimError> =>
       Effect.flatMap(current, (used) =>
         Effect.catchIf(use, isNotAuthenticated, () => {
-          if (session === used) session = undefined
+          if (session === used) {
+            session = undefined
+            refused = used
+          }
           return Effect.andThen(current, use)
         })
       )

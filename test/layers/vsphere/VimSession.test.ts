@@ -87,6 +87,23 @@ describe("VimSession", () => {
     }).pipe(Effect.provide(vcenter.session))
   })
 
+  it.effect(
+    "ends a session that vCenter refuses before it logs in again, as a login within it would count as a wrong one",
+    () => {
+      let authenticated = false
+      const vcenter = scripted({
+        Login: () =>
+          authenticated ? Effect.fail(fault("Login", "InvalidLogin")) : Effect.sync(() => (authenticated = true)),
+        Logout: () => Effect.sync(() => (authenticated = false)),
+        CurrentTime: (nth) => (nth === 1 ? Effect.fail(fault("CurrentTime", "NotAuthenticated")) : Effect.succeed(nth))
+      })
+      return Effect.gen(function* () {
+        assert.strictEqual(yield* ended(clock), 2)
+        assert.strictEqual(vcenter.count("Login"), 2)
+      }).pipe(Effect.provide(vcenter.session))
+    }
+  )
+
   it.effect("does not end the renewed session for a call that was refused in the old one", () => {
     const refused = Effect.fail(fault("CurrentTime", "NotAuthenticated"))
     const vcenter = scripted({
