@@ -106,6 +106,7 @@ export class Hatchery extends Context.Service<
         const handle = registry.machines.get(facts.id)
         if (change._tag === "Gone") {
           yield* ips.forget(facts)
+          if (handle === undefined) yield* ips.release(facts.id)
           if (handle !== undefined && (handle.vm.ref ?? facts.ref) === facts.ref) yield* send(handle, { _tag: "Gone" })
           return
         }

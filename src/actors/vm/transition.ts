@@ -9,7 +9,7 @@ import { parse } from "../../schema/Annotation.ts"
 import { isFinal } from "../../schema/Job.ts"
 import type { MachineFacts } from "../../schema/Machine.ts"
 import type { Action, Work } from "./Action.ts"
-import type { EventTag, VmEvent } from "./Event.ts"
+import type { EventOf, EventTag, VmEvent } from "./Event.ts"
 import { prove } from "./prove.ts"
 import type { Claim, HoldableState, Settlement, StateTag, Vm, VmState } from "./State.ts"
 import { claimOf, reachable, resumed, unreachableReason } from "./State.ts"
@@ -75,22 +75,24 @@ const dropJob = (vm: Vm, claim: Claim, reason: string, failed: boolean): Readonl
   return [{ _tag: "SettleJob", claim, settlement, reason }, back]
 }
 
-/** Gone without our doing, or with it: whatever was leased for it is free, and a job on it may look for another machine. */
-const gone = (vm: Vm, env: Env, reason: string | undefined): Step => {
+/** The end of a machine for us: its worker's place is free, a job on it may look for another machine, its pool hears of its loss. */
+const leaving = (vm: Vm, reason: string | undefined): ReadonlyArray<Action> => {
   const claim = claimOf(vm.state)
   const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
-  const actions: Array<Action> = [{ _tag: "FreeIp" }, { _tag: "FreeCapacity" }]
+  const actions: Array<Action> = [{ _tag: "FreeCapacity" }]
   if (claim !== undefined) actions.push(...dropJob(vm, claim, reason ?? "its machine is gone", true))
   if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
   if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
-  return enter(vm, { _tag: "Reaped" }, env, { reason, actions })
+  return actions
 }
 
-/** Somebody else's now: hands off. Its address is observed as a foreign one from here on. */
-const cede = (vm: Vm, env: Env, reason: string): Step => {
-  const ended = gone(vm, env, reason)
-  return { ...ended, vm: { ...ended.vm, state: { _tag: "Ceded" } } }
-}
+/** Gone without our doing, or with it. */
+const gone = (vm: Vm, env: Env, reason: string | undefined): Step =>
+  enter(vm, { _tag: "Reaped" }, env, { reason, actions: [{ _tag: "FreeIp" }, ...leaving(vm, reason)] })
+
+/** Somebody else's now: hands off. It keeps its address as long as it is there. */
+const cede = (vm: Vm, env: Env, reason: string): Step =>
+  enter(vm, { _tag: "Ceded" }, env, { reason, actions: leaving(vm, reason) })
 
 /** True when the last writer is neither this process nor the generation that it took over. */
 const rewritten = (vm: Vm, facts: MachineFacts, env: Env): boolean => {
@@ -202,21 +204,35 @@ const everyEvent = [
   "Settled"
 ] as const
 
-/** The clone exists: on to its first boot, or away with it when it is not wanted any more. */
+/**
+ * The clone exists: on to its first boot or, made for a job, to its worker; away with it when it is not wanted any more. After a lost answer
+ * CDS is asked about the job.
+ */
 const cloned = (vm: VmIn<"Cloning">, env: Env, known: Partial<Vm>): Step => {
+  const { claim, cancelled, lost } = vm.state
   const made = { ...vm, ...known, ...wrote(vm) }
-  if (vm.state.cancelled !== undefined) return reap(made, env, vm.state.cancelled, "none")
-  return enter(made, { _tag: "Booting" }, env, { actions: [{ _tag: "CloneEnded" }] })
+  const ended: ReadonlyArray<Action> = [{ _tag: "CloneEnded" }]
+  if (cancelled !== undefined) return reap(made, env, cancelled, "release")
+  if (claim === undefined) return enter(made, { _tag: "Booting" }, env, { actions: ended })
+  return lost
+    ? enter(made, { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, env, { actions: ended })
+    : enter(made, { _tag: "Powered", claim, on: false }, env, { actions: [...ended, starting(claim, env)] })
 }
+
+/** A clone cannot be called back: it is reaped once it exists. */
+const unwanted = <E extends EventTag>(why: (event: EventOf<E>) => string): Cell<"Cloning", E> =>
+  cell(["Cloning"], "remembered until it exists: a clone cannot be called back", (vm, event) =>
+    stay({ ...vm, state: { ...vm.state, cancelled: why(event) } })
+  )
 
 export const table: { readonly [S in StateTag]: Row<S> } = {
   Cloning: row<"Cloning">("the clone is being made; name, uuid and address were chosen before")(
     {
-      Cloned: cell(["Booting", "Reaping"], "it exists; no longer wanted: reaped", (vm, event, env) =>
-        cloned(vm, env, { ref: event.ref })
+      Cloned: cell(["Booting", "Powered", "Reaping"], "it exists; no longer wanted: reaped", (vm, event, env) =>
+        cloned({ ...vm, state: { ...vm.state, lost: false } }, env, { ref: event.ref })
       ),
       Seen: cell(
-        ["Booting", "Reaping", "Ceded"],
+        ["Booting", "Renamed", "Reaping", "Ceded"],
         "lost answer: it exists after all; another owner: ceded",
         (vm, { facts }, env) => {
           // While the clone task runs the machine shows without its annotation.
@@ -228,22 +244,29 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       ),
       Gone: seenGone("it went while it was cloned"),
       Failed: cell(
-        ["Cloning", "Booting", "Reaping"],
+        ["Cloning", "Booting", "Renamed", "Reaping"],
         "outcome unknown: the inventory decides; else reaped",
         (vm, event, env) => {
           if (!event.unknown) return fail(vm, env, `cloning failed: ${event.reason}`)
+          const state = { ...vm.state, lost: true }
           return vm.facts === undefined
-            ? enter(vm, { ...vm.state, lost: true }, env, { reason: event.reason })
-            : cloned(vm, env, {})
+            ? enter(vm, state, env, { reason: event.reason })
+            : cloned({ ...vm, state }, env, {})
         }
       ),
-      Deadline: late("cloning"),
-      Reap: cell(["Cloning"], "remembered until it exists: a clone cannot be called back", (vm, event) =>
-        stay({ ...vm, state: { ...vm.state, cancelled: event.reason } })
+      Refused: cell(["Cloning"], "its job is not to be had: reaped once it exists", (vm, event) =>
+        stay({ ...vm, state: { ...vm.state, claim: undefined, cancelled: event.reason } }, [
+          ...(vm.state.claim === undefined ? [] : [returnJob(vm.state.claim, event.reason, false)]),
+          { _tag: "FreeCapacity" }
+        ])
       ),
+      Cancel: unwanted((event) => event.reason),
+      JobEnded: unwanted((event) => `its job is ${event.status}`),
+      Reap: unwanted((event) => event.reason),
+      Deadline: late("cloning"),
       Reserve: tooLate()
     },
-    ["Cancel", "SignedIn", "Disabled", "JobEnded", "Done", "Exited", "Refused", "Conceded", "Settled"]
+    ["SignedIn", "Disabled", "Done", "Exited", "Conceded", "Settled"]
   ),
 
   Booting: row<"Booting">("first boot: customization and address")(
@@ -354,8 +377,10 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
           ? enter(vm, { _tag: "Powered", claim, on: false }, env, { actions: [starting(claim, env)] })
           : reap(vm, env, cancelled, "release")
       }),
-      Refused: cell(["Returning"], "the take was refused: given back", (vm, event, env) =>
-        giveBack(vm, env, vm.state.claim, event.reason, false)
+      Refused: cell(["Returning", "Reaping"], "the take was refused: given back; on: reaped", (vm, event, env) =>
+        vm.facts === undefined || isOff(vm.facts)
+          ? giveBack(vm, env, vm.state.claim, event.reason, false)
+          : reap(vm, env, event.reason, "none")
       ),
       Cancel: cell(["Renamed"], "remembered until the take is answered", (vm, event) =>
         stay({ ...vm, state: { ...vm.state, cancelled: event.reason } })

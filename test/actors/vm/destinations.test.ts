@@ -193,7 +193,7 @@ describe("the transition table, over each state and each event", () => {
     if (from !== to) taken.add(name)
     if (isEnd(step.vm.state) !== (step.vm.deadline === undefined)) wrong.deadline.add(name)
     if (isEnd(before.state) && step.vm !== before) wrong.ended.add(name)
-    if (isEnd(step.vm.state) && !isEnd(before.state) && !step.actions.some(({ _tag }) => _tag === "FreeIp"))
+    if (from !== "Reaped" && (to === "Reaped") !== step.actions.some(({ _tag }) => _tag === "FreeIp"))
       wrong.worth.add(name)
     const job = claimOf(before.state)?.jobId
     const kept = job === undefined || claimOf(step.vm.state)?.jobId === job
