@@ -107,7 +107,7 @@ export class Hatchery extends Context.Service<
         if (change._tag === "Gone") {
           yield* ips.forget(facts)
           if (handle === undefined) yield* ips.release(facts.id)
-          if (handle !== undefined && (handle.vm.ref ?? facts.ref) === facts.ref) yield* send(handle, { _tag: "Gone" })
+          else if ((handle.vm.ref ?? facts.ref) === facts.ref) yield* send(handle, { _tag: "Gone" })
           return
         }
         yield* ips.observe(facts)

@@ -20,8 +20,8 @@ import { makeHandle, run, send, type Doing, type VmHandle } from "./Vm.ts"
 export class Registry extends Context.Service<
   Registry,
   {
-    /** Brings an actor to life for this machine; one that lives already is returned as it is. */
-    readonly spawn: (vm: Vm) => Effect.Effect<VmHandle>
+    /** Brings an actor to life for this machine, under its job's span; one that lives already is returned as it is. */
+    readonly spawn: (vm: Vm, trace?: Tracer.Span) => Effect.Effect<VmHandle>
     readonly machines: ReadonlyMap<MachineId, VmHandle>
     /** What transitions are decided with: time, owner, this process. */
     readonly env: Effect.Effect<Env>
@@ -98,8 +98,9 @@ export class Registry extends Context.Service<
             )
           case "FreeCapacity":
             return Effect.andThen(capacity.release(id), signals.send({ _tag: "CapacityFreed", machine: id }))
+          // Somebody else's machine keeps its address until it is gone.
           case "FreeIp":
-            return ips.release(id)
+            return handle.vm.state._tag === "Ceded" ? Effect.void : ips.release(id)
           case "CloneEnded":
             return Effect.sync(() => {
               cloning.get(id)?.openUnsafe()
@@ -155,10 +156,11 @@ export class Registry extends Context.Service<
         if (claim !== undefined) yield* capacity.commit(vm.id, claim.size ?? sizeOf(vm), vm.state._tag === "Renamed")
       })
 
-      const spawn = Effect.fnUntraced(function* (vm: Vm) {
+      const spawn = Effect.fnUntraced(function* (vm: Vm, trace?: Tracer.Span) {
         const living = machines.get(vm.id)
         if (living !== undefined) return living
         const handle = yield* makeHandle(vm)
+        handle.trace = trace
         machines.set(vm.id, handle)
         if (vm.state._tag === "Cloning") cloning.set(vm.id, yield* Latch.make())
         yield* account(vm)
