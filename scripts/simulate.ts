@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
+import { troubles } from "../test/simulation/plan.ts"
 import { run } from "../test/simulation/run.ts"
 
 const { values } = parseArgs({
@@ -11,6 +12,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     runs: { type: "string", default: "1" },
     only: { type: "string" },
+    without: { type: "string", default: "" },
     verbose: { type: "boolean", default: false }
   }
 })
@@ -18,7 +20,8 @@ const { values } = parseArgs({
 const first = Number(values.seed)
 const runs = Number(values.runs)
 const say = values.verbose || runs === 1 ? (line: string) => console.log(line) : undefined
-const only = values.only?.split(",")
+const without = values.without.split(",")
+const only = (values.only?.split(",") ?? Object.keys(troubles)).filter((kind) => !without.includes(kind))
 
 for (let seed = first; seed < first + runs; seed++) {
   const begun = performance.now()

@@ -10,6 +10,8 @@ import type { SimCds } from "../../src/layers/simulated/cds/SimCds.ts"
 import { workerProgram, type Behaviour } from "../../src/layers/simulated/cds/SimWorker.ts"
 import type { SimVCenterHandle } from "../../src/layers/simulated/vcenter/Handle.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
+import type { ProgramRequest, ProgramResult } from "../../src/layers/simulated/vcenter/Options.ts"
+import { parse } from "../../src/schema/Annotation.ts"
 import { EventLog, type LogEvent } from "../../src/services/EventLog.ts"
 import { makeWorld, start, type World } from "../support/world.ts"
 import type { Plan, SitePlan } from "./plan.ts"
@@ -37,6 +39,8 @@ export interface Stage {
   readonly sites: ReadonlyArray<Site>
   /** How the workers of a job behave, one entry for each try; a plain worker when there is none left. */
   readonly behaviours: Map<string, Array<Behaviour>>
+  /** Machines in whose guest a worker's start script runs, by reference. */
+  readonly working: Set<string>
   /** When somebody outside did something to a machine, by its reference, milliseconds. */
   readonly meddled: Map<string, number>
   /** Foreign machines as they must stay, by reference. */
@@ -66,13 +70,20 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
   const now = yield* Clock.currentTimeMillis
   const behaviours = new Map<string, Array<Behaviour>>()
   const known: { stage?: Stage; cds?: SimCds } = {}
+  const working = new Set<string>()
+  const worker = (request: ProgramRequest): Effect.Effect<ProgramResult> => {
+    const run = workerProgram(InProcess.httpClient(known.cds!), (job) => behaviours.get(job)?.shift() ?? {})
+    if (request.env["CDS_CONFIG"] === undefined) return run(request)
+    const { ref } = request.machine
+    return Effect.acquireUseRelease(
+      Effect.sync(() => working.add(ref)),
+      () => run(request),
+      () => Effect.sync(() => working.delete(ref))
+    )
+  }
   const world = yield* makeWorld({
     seed: `run ${plan.seed}`,
-    vcenter: {
-      ...plan.vcenter,
-      programs: (request) =>
-        workerProgram(InProcess.httpClient(known.cds!), (job) => behaviours.get(job)?.shift() ?? {})(request)
-    },
+    vcenter: { ...plan.vcenter, programs: worker },
     cds: { hatcheries: [rookery, magpie], keys },
     latencyMs: plan.latencyMs
   })
@@ -98,6 +109,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     cds,
     sites: [siteOf(rookery, plan.site), ...(plan.neighbour === undefined ? [] : [siteOf(magpie, plan.neighbour)])],
     behaviours,
+    working,
     meddled: new Map(),
     foreign: new Map(),
     troubledUntil: 0,
@@ -113,15 +125,21 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
   return stage
 })
 
-/** What nobody but its owner may change of a machine. */
-export const imprint = ({ name, annotation, power, cpus, memoryMB, changeVersion }: Machine): string =>
-  JSON.stringify([name, annotation, power, cpus, memoryMB, changeVersion])
+/** What nobody but its owner may change of a machine. One of ours that somebody took over may still go off by itself. */
+export const imprint = ({ name, annotation, power, cpus, memoryMB, changeVersion, origin }: Machine): string =>
+  JSON.stringify([name, annotation, origin === "clone" ? "" : power, cpus, memoryMB, changeVersion])
 
-/** Takes the foreign machines as they are now for what they must stay. */
-export const rememberForeign = ({ vcenter, foreign }: Stage): void => {
-  foreign.clear()
-  for (const machine of vcenter.machines())
-    if (machine.origin === "foreign") foreign.set(machine.ref.value, imprint(machine))
+/** True when no hatchery here owns the machine, by its annotation. */
+export const isNobodys = ({ sites }: Stage, machine: Machine): boolean => {
+  const owner = parse(machine.annotation)?.hatcheryName
+  return !sites.some(({ name }) => name === owner)
+}
+
+/** Takes the machines of nobody here, as they are now, for what they must stay. */
+export const rememberForeign = (stage: Stage): void => {
+  stage.foreign.clear()
+  for (const machine of stage.vcenter.machines())
+    if (machine.configured && isNobodys(stage, machine)) stage.foreign.set(machine.ref.value, imprint(machine))
 }
 
 export const begin = Effect.fnUntraced(function* (site: Site) {

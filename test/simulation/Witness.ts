@@ -41,7 +41,7 @@ export const atWork = (stage: Stage, machine: Machine) => {
   const annotation = parse(machine.annotation)
   const job = stage.cds.state.jobs.get(annotation?.jobId ?? "")
   if (annotation === undefined || job === undefined) return undefined
-  if (job.status !== "Building" || job.workerName !== annotation.workerName || machine.power !== "poweredOn")
+  if (job.status !== "Building" || job.workerName !== annotation.workerName || !stage.working.has(machine.ref.value))
     return undefined
   const worker = [...stage.cds.state.workers.values()].find(({ name }) => name === annotation.workerName)
   return worker?.status === "Building" ? { job, startedAt: annotation.workerStartTime ?? 0 } : undefined

@@ -134,10 +134,10 @@ const foreignOf = (dice: Dice): ReadonlyArray<ForeignOptions> => [
     : [])
 ]
 
-const allowed = (dice: Dice): ReadonlyArray<string> => {
+const allowed = (dice: Dice, choice: ReadonlyArray<string>): ReadonlyArray<string> => {
   const share = dice.pick([0.15, 0.3, 0.6])
-  const names = Object.keys(troubles).filter(() => dice.chance(share))
-  return names.length > 0 ? names : [dice.pick(Object.keys(troubles))]
+  const names = choice.filter(() => dice.chance(share))
+  return names.length > 0 ? names : [dice.pick(choice)]
 }
 
 /** Moments between two ends, so far apart on average. */
@@ -157,15 +157,15 @@ const happen = (dice: Dice, kinds: Kinds, names: ReadonlyArray<string>, times: R
     return { at, kind, ...kinds[kind]!(dice) }
   })
 
-/** The plan of a seed. `only`: no other kinds of trouble than these. */
-export const draw = (seed: number, only?: ReadonlyArray<string>): Plan => {
+/** The plan of a seed. `choice`: no other kinds of trouble than these. */
+export const draw = (seed: number, choice: ReadonlyArray<string> = Object.keys(troubles)): Plan => {
   const dice = new Dice(seed)
   const calmAt = dice.minutes(10, 30)
   const site = siteOf(dice, 0)
   const neighbour = dice.chance(0.35) ? siteOf(dice, 1) : undefined
   const world = { vcenter: vcenterOf(dice), latencyMs: dice.pick([0, 4, 40, 400]), foreign: foreignOf(dice) }
   const work = happen(dice, jobs, Object.keys(jobs), moments(dice, 0, calmAt, dice.seconds(40, 160)))
-  const trouble = happen(dice, troubles, only ?? allowed(dice), moments(dice, 20_000, calmAt, dice.seconds(15, 120)))
+  const trouble = happen(dice, troubles, allowed(dice, choice), moments(dice, 20_000, calmAt, dice.seconds(15, 120)))
   const happenings = [...work, ...trouble].toSorted((a, b) => a.at - b.at)
   return { seed, site, neighbour, ...world, calmAt, happenings }
 }

@@ -5,12 +5,12 @@
 import { Clock, Context, Effect } from "effect"
 import { Registry } from "../../src/actors/Registry.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
-import { isFinal } from "../../src/schema/Job.ts"
 import { parse } from "../../src/schema/Annotation.ts"
+import { isFinal } from "../../src/schema/Job.ts"
 import { Capacity } from "../../src/services/Capacity.ts"
 import { IpPool } from "../../src/services/IpPool.ts"
 import { Monitor } from "../../src/services/Monitor.ts"
-import { imprint, type Site, type Stage } from "./Stage.ts"
+import { imprint, isNobodys, type Site, type Stage } from "./Stage.ts"
 
 /** A deadline that has passed is acted upon within this; milliseconds. */
 const deadlineLagMs = 30_000
@@ -36,12 +36,21 @@ const oneMachinePerJob = (stage: Stage): ReadonlyArray<string> => {
   return broken
 }
 
-/** Promise 1: at most one machine per address. What vCenter's restore brought back may hold one for a while, powered off. */
+/**
+ * Promise 1: at most one machine per address. What vCenter's restore brought back may hold one for a while, powered off. The address of a
+ * machine that somebody took over by its annotation is known to the process that saw this, and to no later one while the machine is off.
+ */
 const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> => {
   const restored = now - stage.restoredAt < restoreLagMs
-  const on = new Set(stage.vcenter.machines().flatMap(({ name, power }) => (power === "poweredOn" ? [name] : [])))
+  const startedAt = Math.max(...stage.sites.map(({ changedAt }) => changedAt))
+  const machines = new Map(stage.vcenter.machines().map((machine) => [machine.name, machine]))
+  const counts = (name: string): boolean => {
+    const machine = machines.get(name)
+    if (machine === undefined || (restored && machine.power !== "poweredOn")) return false
+    return !isNobodys(stage, machine) || (stage.meddled.get(machine.ref.value) ?? 0) > startedAt
+  }
   return [...stage.vcenter.addresses()].flatMap(([ip, names]) => {
-    const holders = restored ? names.filter((name) => on.has(name)) : names
+    const holders = names.filter(counts)
     return holders.length > 1 ? [`the address ${ip} is on ${holders.join(" and on ")}`] : []
   })
 }
@@ -131,8 +140,13 @@ const leases = Effect.fnUntraced(function* (stage: Stage, site: Site) {
   const holding = stage.vcenter
     .owned(site.name)
     .filter(({ annotation }) => parse(annotation)?.ipAddress !== undefined).length
+  const takenOver = stage.vcenter
+    .machines()
+    .filter((machine) => machine.origin === "clone" && isNobodys(stage, machine))
   return [
-    ...(leased === holding ? [] : [`${site.name} leases ${leased} addresses, its machines have ${holding}`]),
+    ...(leased >= holding && leased <= holding + takenOver.length
+      ? []
+      : [`${site.name} leases ${leased} addresses, its machines have ${holding}`]),
     ...(workers === 0 ? [] : [`${site.name} counts ${workers} workers`])
   ]
 })
