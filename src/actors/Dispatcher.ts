@@ -3,19 +3,18 @@
  * that cannot have a machine waits with its reason, which changes when the pool or the capacity does.
  */
 import { Clock, Context, Effect, Exit, FiberMap, Layer, Metric, Semaphore, Stream, Tracer } from "effect"
-import type { JobId, JobSighting, JobWithModel } from "../schema/Job.ts"
+import type { JobId, JobSighting } from "../schema/Job.ts"
+import type { Size } from "../schema/Machine.ts"
 import { Capacity } from "../services/Capacity.ts"
 import { Cds } from "../services/Cds.ts"
 import { EventLog } from "../services/EventLog.ts"
-import { Ids } from "../services/Ids.ts"
 import * as Metrics from "../services/Metrics.ts"
 import type { Decision } from "../services/Monitor.ts"
 import { Settings } from "../services/Settings.ts"
-import { admit, type Admission } from "./admission.ts"
-import { Registry, sizeOf } from "./Registry.ts"
+import { admit } from "./admission.ts"
+import { makeAssignment } from "./assignment.ts"
+import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
-import { nameOf, type Claim } from "./vm/State.ts"
-import type { VmHandle } from "./Vm.ts"
 
 /** A job that was seen and has no machine. Times in milliseconds since the epoch. */
 interface Waiting {
@@ -24,6 +23,7 @@ interface Waiting {
   sightedAt: number
   /** Known once the job was read. */
   image: string | undefined
+  size: Size | undefined
   reason: string
   decidedAt: number
   toldAt: number | undefined
@@ -34,6 +34,8 @@ const tellAfterMs = 30_000
 const tellAgainMs = 5 * 60_000
 /** CDS itself fails a job that waited for an hour (cds-contract 4.7): one not seen for as long is not coming back. */
 const forgottenAfterMs = 60 * 60_000
+/** A worker whose size is its template's: only the limits on their number can be told beforehand. */
+const nothing: Size = { cpus: 0, memoryMB: 0 }
 /** How long spent tries of a job are remembered (vsphere-behaviour 4.1 rule 7). */
 const triesKeptMs = 60 * 60_000
 
@@ -51,25 +53,17 @@ export class Dispatcher extends Context.Service<
     Effect.gen(function* () {
       const cds = yield* Cds
       const capacity = yield* Capacity
-      const ids = yield* Ids
       const log = yield* EventLog
       const registry = yield* Registry
       const settings = yield* Settings
       const signals = yield* Signals
+      const assignment = yield* makeAssignment
       const waiting = new Map<JobId, Waiting>()
       const tries = new Map<JobId, { count: number; at: number }>()
       const starters = yield* Semaphore.make(Math.max(1, settings.maxConcurrentProvisioning))
 
-      /** A ready machine of this template that nobody has, the oldest first; leased in the same breath. */
-      const lease = (template: string, job: JobId): VmHandle | undefined => {
-        let oldest: VmHandle | undefined
-        for (const handle of registry.machines.values()) {
-          if (!isReady(handle, template)) continue
-          if (oldest === undefined || handle.vm.createdAt < oldest.vm.createdAt) oldest = handle
-        }
-        if (oldest !== undefined) oldest.lease = job
-        return oldest
-      }
+      /** This job and those that wait for the same template. */
+      const rivals = (image: string): number => [...waiting.values()].filter((entry) => entry.image === image).length
 
       const refuse = Effect.fnUntraced(function* (entry: Waiting, reason: string) {
         const now = yield* Clock.currentTimeMillis
@@ -91,40 +85,6 @@ export class Dispatcher extends Context.Service<
         return settings.maxAttempts >= 0 && spent.count >= settings.maxAttempts
       })
 
-      /** Undefined when the job has a machine now, else the reason why not. Whatever was leased on the way is free again then. */
-      const claimMachine = Effect.fnUntraced(function* (
-        entry: Waiting,
-        { job }: JobWithModel,
-        wanted: Extract<Admission, { _tag: "Wanted" }>,
-        trace: Tracer.Span
-      ) {
-        const handle = lease(wanted.image, job.id)
-        if (handle === undefined) return poolReason(registry.machines, wanted.image)
-        const free = Effect.suspend(() => {
-          handle.lease = undefined
-          return capacity.release(handle.id)
-        })
-        const bind = Effect.gen(function* () {
-          yield* capacity.reserve(handle.id, wanted.size ?? sizeOf(handle.vm))
-          const claim: Claim = {
-            jobId: job.id,
-            region: entry.sighting.region,
-            projectKey: job.projectKey,
-            workerName: yield* ids.workerName(""),
-            modelName: wanted.modelName,
-            login: wanted.login,
-            size: wanted.size,
-            startedAt: yield* Clock.currentTimeMillis
-          }
-          yield* registry.reserve(handle, claim, trace)
-          return undefined
-        })
-        return yield* bind.pipe(
-          Effect.onError(() => free),
-          Effect.catch((refusal) => Effect.succeed(refusal.reason))
-        )
-      })
-
       /** Decides about one job, under the span that its machine's actor carries on. True when the span is handed on. */
       const decide = Effect.fnUntraced(function* (entry: Waiting, trace: Tracer.Span) {
         const { id, region } = entry.sighting
@@ -137,13 +97,14 @@ export class Dispatcher extends Context.Service<
         }
         if (admission._tag === "Refused") return yield* Effect.as(refuse(entry, admission.reason), false)
         entry.image = admission.image
+        entry.size = admission.size
         if (yield* tooManyTries(id))
           return yield* Effect.as(
             refuse(entry, `it failed ${settings.maxAttempts} times (provision.maxAttemptsNumberBeforeFailure)`),
             false
           )
         yield* cds.cdn
-        const reason = yield* claimMachine(entry, read, admission, trace)
+        const reason = yield* assignment.assign(read.job, region, admission, rivals(admission.image), trace)
         if (reason !== undefined) return yield* Effect.as(refuse(entry, reason), false)
         waiting.delete(id)
         yield* Metric.update(Metrics.jobsProcessed, 1)
@@ -157,8 +118,10 @@ export class Dispatcher extends Context.Service<
         const carrier = registry.carrier(id)
         if (carrier?.vm.state._tag === "Reaping") return yield* refuse(entry, "its last machine is being removed")
         if (carrier !== undefined) return void waiting.delete(id)
-        if (entry.image !== undefined && readyOf(registry.machines, entry.image) === 0)
-          return yield* refuse(entry, poolReason(registry.machines, entry.image))
+        if (entry.image !== undefined) {
+          const reason = yield* assignment.hopeless(entry.image, entry.size ?? nothing, rivals(entry.image))
+          if (reason !== undefined) return yield* refuse(entry, reason)
+        }
         const trace = yield* Effect.makeSpan("Job", {
           root: true,
           attributes: { "job.id": id, "job.project": entry.sighting.projectKey }
@@ -200,14 +163,16 @@ export class Dispatcher extends Context.Service<
         yield* look(sighting.id)
       })
 
-      /** As many of the waiting jobs look again as there is something for, the ones seen first before the others. */
+      /** As many of the waiting jobs look again as there may be machines for, the ones seen first before the others. */
       const lookAgain = Effect.fnUntraced(function* (template: string | undefined) {
-        const free = new Map<string, number>()
+        const ready = new Map<string, number>()
+        let clones = settings.maxConcurrentProvisioning - (yield* capacity.used).starting
         for (const [id, { image }] of waiting) {
           if (image === undefined || (template !== undefined && image !== template)) continue
-          const left = free.get(image) ?? readyOf(registry.machines, image)
-          if (left === 0) continue
-          free.set(image, left - 1)
+          const left = ready.get(image) ?? assignment.ready(image)
+          if (left > 0) ready.set(image, left - 1)
+          else if (clones > 0) clones--
+          else continue
           yield* look(id)
         }
       })
@@ -249,6 +214,7 @@ const newcomer = (sighting: JobSighting, now: number): Waiting => ({
   seenAt: now,
   sightedAt: now,
   image: undefined,
+  size: undefined,
   reason: "",
   decidedAt: now,
   toldAt: undefined
@@ -256,25 +222,3 @@ const newcomer = (sighting: JobSighting, now: number): Waiting => ({
 
 const endSpan = (span: Tracer.Span): Effect.Effect<void> =>
   Effect.map(Clock.currentTimeNanos, (now) => span.end(now, Exit.void))
-
-const isReady = (handle: VmHandle, template: string): boolean =>
-  handle.vm.state._tag === "Provisioned" && handle.lease === undefined && handle.vm.template === template
-
-const readyOf = (machines: ReadonlyMap<string, VmHandle>, template: string): number => {
-  let ready = 0
-  for (const handle of machines.values()) if (isReady(handle, template)) ready++
-  return ready
-}
-
-/** Why there is no machine, with what is on its way. */
-const poolReason = (machines: ReadonlyMap<string, VmHandle>, template: string): string => {
-  const coming = [...machines.values()].filter(
-    ({ vm }) =>
-      vm.template === template &&
-      (vm.state._tag === "Cloning" || vm.state._tag === "Booting" || vm.state._tag === "Settling")
-  )
-  const names = coming.slice(0, 3).map(({ vm }) => nameOf(vm))
-  return coming.length === 0
-    ? `no provisioned machine of "${template}" is ready, and none is on its way (hatchery.vsphere.workerProvisioning)`
-    : `no provisioned machine of "${template}" is ready; ${coming.length} on the way (${names.join(", ")}${coming.length > 3 ? ", …" : ""})`
-}

@@ -6,12 +6,12 @@ import { Clock, Context, Effect, Fiber, FiberSet, Layer, Queue, Semaphore, Strea
 import { EventLog } from "../services/EventLog.ts"
 import { Ids } from "../services/Ids.ts"
 import { IpPool } from "../services/IpPool.ts"
-import { Settings, type TimeSettings } from "../services/Settings.ts"
+import { Settings } from "../services/Settings.ts"
 import { VSphere } from "../services/VSphere.ts"
 import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
-import { allowance } from "./vm/deadlines.ts"
-import type { StateTag, Vm, VmState } from "./vm/State.ts"
+import { newborn } from "./vm/newborn.ts"
+import { claimOf, type StateTag, type Vm } from "./vm/State.ts"
 import { send, type VmHandle } from "./Vm.ts"
 
 /** A template that keeps failing is tried again after 5 s, doubling, at most 10 minutes (defect 56). */
@@ -54,7 +54,9 @@ export class Nursery extends Context.Service<
       const hatches = yield* FiberSet.make()
 
       const poolOf = (template: string): ReadonlyArray<VmHandle> =>
-        [...registry.machines.values()].filter(({ vm }) => vm.template === template && inPool.has(placeOf(vm)))
+        [...registry.machines.values()].filter(
+          ({ vm }) => vm.template === template && inPool.has(placeOf(vm)) && claimOf(vm.state) === undefined
+        )
 
       const failed = Effect.fnUntraced(function* (template: string, reason: string) {
         const failures = (trouble.get(template)?.failures ?? 0) + 1
@@ -73,7 +75,8 @@ export class Nursery extends Context.Service<
         const ip = addressing._tag === "Static" ? addressing.ip : undefined
         const prefix = ip === undefined ? "provision-v2" : `provision-v2-ip-${ip.replaceAll(".", "-")}`
         const poolName = yield* ids.workerName(prefix)
-        return newborn({ id, template, poolName, ip, now: yield* Clock.currentTimeMillis, times: settings.times })
+        const now = yield* Clock.currentTimeMillis
+        return newborn({ id, template, poolName, ip, claim: undefined, now }, settings.times)
       })
 
       const count = (template: string, by: number) =>
@@ -179,28 +182,4 @@ export const roundRobin = (missing: ReadonlyMap<string, number>): ReadonlyArray<
   return Array.from({ length: rounds }, (_, round) =>
     [...missing].filter(([, number]) => number > round).map(([template]) => template)
   ).flat()
-}
-
-const newborn = (chosen: {
-  readonly id: string
-  readonly template: string
-  readonly poolName: string
-  readonly ip: string | undefined
-  readonly now: number
-  readonly times: TimeSettings
-}): Vm => {
-  const state: VmState = { _tag: "Cloning", lost: false }
-  const { now, times, ...names } = chosen
-  return {
-    ...names,
-    ref: undefined,
-    generation: 0,
-    size: undefined,
-    createdAt: now,
-    facts: undefined,
-    state,
-    since: now,
-    deadline: now + (allowance(state, times) ?? 0),
-    reason: undefined
-  }
 }

@@ -13,9 +13,12 @@ import type { Action } from "./vm/Action.ts"
 import type { VmEvent } from "./vm/Event.ts"
 import { makeWorks } from "./vm/works.ts"
 import type { Claim, Vm } from "./vm/State.ts"
-import { claimOf, isEnd, nameOf } from "./vm/State.ts"
+import { claimOf, isEnd, nameOf, type StateTag } from "./vm/State.ts"
 import type { Env } from "./vm/table.ts"
 import { makeHandle, run, send, type Doing, type VmHandle } from "./Vm.ts"
+
+/** A worker that has a machine and does not run yet: it counts against maxConcurrentProvisioning. */
+const starting: ReadonlySet<StateTag> = new Set(["Cloning", "Reserved", "Renamed", "Powered"])
 
 export class Registry extends Context.Service<
   Registry,
@@ -153,7 +156,7 @@ export class Registry extends Context.Service<
       const account = Effect.fnUntraced(function* (vm: Vm) {
         if (vm.ip !== undefined) yield* ips.adopt(vm.id, vm.ip)
         const claim = claimOf(vm.state)
-        if (claim !== undefined) yield* capacity.commit(vm.id, claim.size ?? sizeOf(vm), vm.state._tag === "Renamed")
+        if (claim !== undefined) yield* capacity.commit(vm.id, claim.size ?? sizeOf(vm), starting.has(vm.state._tag))
       })
 
       const spawn = Effect.fnUntraced(function* (vm: Vm, trace?: Tracer.Span) {

@@ -9,6 +9,8 @@ export class Capacity extends Context.Service<
   {
     /** Reserves a worker of that size for the machine, or says which limit forbids it. Atomic. */
     readonly reserve: (machine: MachineId, size: Size) => Effect.Effect<void, NoCapacity>
+    /** Which limit would forbid one more worker of that size now; undefined when there is room. Reserves nothing. */
+    readonly refusal: (size: Size) => Effect.Effect<NoCapacity | undefined>
     /** The machine is a worker from now on, whatever the limits say (adoption included). `starting` counts against maxConcurrentProvisioning. */
     readonly commit: (machine: MachineId, size: Size, starting: boolean) => Effect.Effect<void>
     readonly release: (machine: MachineId) => Effect.Effect<void>

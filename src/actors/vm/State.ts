@@ -32,10 +32,15 @@ export type Settlement =
 
 export type VmState =
   /**
-   * The clone is being made; the machine may not exist yet. `lost`: the answer was lost, the inventory decides. `cancelled`: why it is no
-   * longer wanted.
+   * The clone is being made, for the pool or for a job; the machine may not exist yet. `lost`: the answer was lost, the inventory decides.
+   * `cancelled`: why it is no longer wanted.
    */
-  | { readonly _tag: "Cloning"; readonly lost: boolean; readonly cancelled?: string }
+  | {
+      readonly _tag: "Cloning"
+      readonly claim?: Claim
+      readonly lost: boolean
+      readonly cancelled?: string
+    }
   /** First boot of a pool machine: customization and address. */
   | { readonly _tag: "Booting" }
   /** Shutting down into the pool, then recorded as provisioned. */

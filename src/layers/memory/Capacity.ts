@@ -63,6 +63,7 @@ export const layer: Layer.Layer<Capacity, never, Settings> = Layer.effect(
           ledger.set(machine, { ...size, starting: true })
           return Effect.void
         }),
+      refusal: (size) => Effect.sync(() => refusal(size)),
       commit: (machine, size, starting) => Effect.sync(() => void ledger.set(machine, { ...size, starting })),
       release: (machine) => Effect.sync(() => void ledger.delete(machine)),
       used: Effect.sync(sum)

@@ -1,0 +1,128 @@
+/**
+ * Finding a machine for a job: a ready one of the pool, leased in the same breath, else a clone made for it (seed 001 section 6.2). Whatever was
+ * leased on the way is free again when it does not come to a claim.
+ */
+import { Clock, Effect, type Tracer } from "effect"
+import type { Job } from "../schema/Job.ts"
+import type { Size } from "../schema/Machine.ts"
+import { Capacity } from "../services/Capacity.ts"
+import { Ids } from "../services/Ids.ts"
+import { IpPool } from "../services/IpPool.ts"
+import { Settings } from "../services/Settings.ts"
+import { VSphere } from "../services/VSphere.ts"
+import type { Admission } from "./admission.ts"
+import { Registry, sizeOf } from "./Registry.ts"
+import { newborn } from "./vm/newborn.ts"
+import { claimOf, nameOf, type Claim, type StateTag } from "./vm/State.ts"
+import type { VmHandle } from "./Vm.ts"
+
+type Wanted = Extract<Admission, { _tag: "Wanted" }>
+
+const onTheWay: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Returning"])
+
+const isReady = (handle: VmHandle, template: string): boolean =>
+  handle.vm.state._tag === "Provisioned" && handle.lease === undefined && handle.vm.template === template
+
+export const makeAssignment = Effect.gen(function* () {
+  const capacity = yield* Capacity
+  const ids = yield* Ids
+  const ips = yield* IpPool
+  const registry = yield* Registry
+  const settings = yield* Settings
+  const vsphere = yield* VSphere
+
+  const ready = (template: string): ReadonlyArray<VmHandle> =>
+    [...registry.machines.values()].filter((handle) => isReady(handle, template))
+
+  const coming = (template: string): ReadonlyArray<VmHandle> =>
+    [...registry.machines.values()].filter(
+      ({ vm }) => vm.template === template && onTheWay.has(vm.state._tag) && claimOf(vm.state) === undefined
+    )
+
+  const claimFor = Effect.fnUntraced(function* (job: Job, region: string, wanted: Wanted) {
+    const claim: Claim = {
+      jobId: job.id,
+      region,
+      projectKey: job.projectKey,
+      workerName: yield* ids.workerName(""),
+      modelName: wanted.modelName,
+      login: wanted.login,
+      size: wanted.size,
+      startedAt: yield* Clock.currentTimeMillis
+    }
+    return claim
+  })
+
+  /** The oldest first: it has been ready for longest. */
+  const lease = (template: string, job: Job): VmHandle | undefined => {
+    const [oldest] = ready(template).toSorted((a, b) => a.vm.createdAt - b.vm.createdAt)
+    if (oldest !== undefined) oldest.lease = job.id
+    return oldest
+  }
+
+  const fromPool = (handle: VmHandle, job: Job, region: string, wanted: Wanted, trace: Tracer.Span) =>
+    Effect.gen(function* () {
+      yield* capacity.reserve(handle.id, wanted.size ?? sizeOf(handle.vm))
+      yield* registry.reserve(handle, yield* claimFor(job, region, wanted), trace)
+    }).pipe(
+      Effect.onError(() =>
+        Effect.suspend(() => {
+          handle.lease = undefined
+          return capacity.release(handle.id)
+        })
+      )
+    )
+
+  /** Name, uuid, address and job are chosen before the clone is asked for. */
+  const fresh = Effect.fnUntraced(function* (job: Job, region: string, wanted: Wanted, trace: Tracer.Span) {
+    const template = yield* vsphere.template(wanted.image)
+    const id = yield* ids.uuid
+    const made = Effect.gen(function* () {
+      yield* capacity.reserve(id, wanted.size ?? template.size)
+      const addressing = yield* ips.lease(id)
+      const ip = addressing._tag === "Static" ? addressing.ip : undefined
+      const claim = yield* claimFor(job, region, wanted)
+      const now = claim.startedAt
+      yield* registry.spawn(
+        newborn({ id, template: wanted.image, poolName: claim.workerName, ip, claim, now }, settings.times),
+        trace
+      )
+    })
+    yield* Effect.onError(made, () => Effect.andThen(ips.release(id), capacity.release(id)))
+  })
+
+  return {
+    /** How many ready machines of this template nobody has. */
+    ready: (template: string): number => ready(template).length,
+
+    /**
+     * Why there is nothing to be done for one of `jobs` jobs that wait for this template: enough machines are on their way to the pool, or a limit
+     * is reached. Undefined when it is worth a try.
+     */
+    hopeless: Effect.fnUntraced(function* (template: string, size: Size, jobs: number) {
+      if (ready(template).length > 0) return undefined
+      const way = coming(template)
+      if (way.length >= jobs) return waitReason(template, way)
+      return (yield* capacity.refusal(size))?.reason
+    }),
+
+    /** Undefined when the job has a machine now, which carries on `trace`; else the reason why not. `jobs` as above. */
+    assign: Effect.fnUntraced(function* (job: Job, region: string, wanted: Wanted, jobs: number, trace: Tracer.Span) {
+      const handle = lease(wanted.image, job)
+      const way = coming(wanted.image)
+      if (handle === undefined && way.length >= jobs) return waitReason(wanted.image, way)
+      const assigned =
+        handle === undefined ? fresh(job, region, wanted, trace) : fromPool(handle, job, region, wanted, trace)
+      return yield* assigned.pipe(
+        Effect.as(undefined),
+        Effect.catch((refusal) => Effect.succeed("reason" in refusal ? refusal.reason : refusal.message))
+      )
+    })
+  }
+})
+
+const waitReason = (template: string, coming: ReadonlyArray<VmHandle>): string => {
+  const names = coming.slice(0, 3).map(({ vm }) => nameOf(vm))
+  const more = coming.length > 3 ? ", …" : ""
+  return `no provisioned machine of "${template}" is ready; ${coming.length} on the way (${names.join(", ")}${more})`
+}

@@ -1,0 +1,35 @@
+/** A machine that does not exist yet: what is chosen before anything is sent (design, "Intent before action"). */
+import type { MachineId } from "../../schema/Machine.ts"
+import type { TimeSettings } from "../../services/Settings.ts"
+import { allowance } from "./deadlines.ts"
+import type { Claim, Vm, VmState } from "./State.ts"
+
+export interface Conception {
+  readonly id: MachineId
+  readonly template: string
+  /** The name in the pool; a clone for a job has its worker's from the start. */
+  readonly poolName: string
+  readonly ip: string | undefined
+  /** The job that it is cloned for; none for the pool. */
+  readonly claim: Claim | undefined
+  readonly now: number
+}
+
+export const newborn = ({ id, template, poolName, ip, claim, now }: Conception, times: TimeSettings): Vm => {
+  const state: VmState = { _tag: "Cloning", lost: false, ...(claim === undefined ? {} : { claim }) }
+  return {
+    id,
+    ref: undefined,
+    template,
+    poolName,
+    ip,
+    generation: 0,
+    size: undefined,
+    createdAt: now,
+    facts: undefined,
+    state,
+    since: now,
+    deadline: now + (allowance(state, times) ?? 0),
+    reason: undefined
+  }
+}

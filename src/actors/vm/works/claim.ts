@@ -1,0 +1,38 @@
+/** Claiming a ready machine for a job, and undoing it. */
+import { Effect } from "effect"
+import type { Vm } from "../State.ts"
+import { claimOf } from "../State.ts"
+import { done, type WorkContext } from "./kit.ts"
+import { makeRecord } from "./record.ts"
+import { makeTaking } from "./take.ts"
+
+/** The size to go back to when a flavor was applied. */
+const sizeBefore = ({ size, facts }: Vm) =>
+  size === undefined || facts === undefined || (facts.numCpu === size.cpus && facts.memoryMB === size.memoryMB)
+    ? {}
+    : { size }
+
+export const makeClaiming = Effect.gen(function* () {
+  const record = yield* makeRecord
+  const taking = yield* makeTaking
+  return {
+    /** Name, annotation with the job, and size in one call. */
+    claim: Effect.fnUntraced(function* (work: WorkContext) {
+      const claim = claimOf(work.vm().state)
+      yield* record(work, { state: "renamed", claim }, claim?.size === undefined ? {} : { size: claim.size })
+      return done
+    }),
+
+    take: Effect.fnUntraced(function* (work: WorkContext) {
+      const { state } = work.vm()
+      if (state._tag !== "Renamed") return undefined
+      return yield* taking(state.claim.region, state.claim.jobId, state.resumed)
+    }),
+
+    unclaim: Effect.fnUntraced(function* (work: WorkContext) {
+      const vm = work.vm()
+      yield* record(work, { state: "provisioned", claim: undefined }, { name: vm.poolName, ...sizeBefore(vm) })
+      return done
+    })
+  }
+})

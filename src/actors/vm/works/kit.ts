@@ -1,0 +1,52 @@
+/** What the works share: what they are given, how long they persist, how they end. */
+import { Effect, Schedule } from "effect"
+import type { CdsError, Conceded, GuestError, VSphereError } from "../../../schema/Errors.ts"
+import type { MachineRef } from "../../../schema/Machine.ts"
+import type { VmEvent } from "../Event.ts"
+import type { Vm } from "../State.ts"
+import { nameOf } from "../State.ts"
+import type { Env } from "../table.ts"
+
+export interface WorkContext {
+  /** The machine now: facts may have come since the work began. */
+  readonly vm: () => Vm
+  readonly env: Effect.Effect<Env>
+  /** Tells the actor something while the work goes on. */
+  readonly tell: (event: VmEvent) => Effect.Effect<void>
+  /** True when another machine of ours carries this job. */
+  readonly carriedElsewhere: (jobId: string) => boolean
+}
+
+export const done: VmEvent = { _tag: "Done" }
+
+/** Pauses between tries of something that may pass later: 1 s, doubling, at most 30 s, for as long as the state lasts. */
+export const patience = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
+
+/** Repeats what is harmless to repeat while vCenter or the network is in the way; the state's deadline ends it. */
+export const persist = <A, E extends VSphereError | CdsError | GuestError | Conceded, R>(
+  self: Effect.Effect<A, E, R>
+) =>
+  Effect.retry(self, {
+    schedule: patience,
+    while: (error) =>
+      error._tag !== "Conceded" && (error.kind === "busy" || error.kind === "unreachable" || error.kind === "unknown")
+  })
+
+/** Whatever went wrong becomes the work's end. */
+export const ending = <R>(
+  self: Effect.Effect<
+    VmEvent | undefined,
+    { readonly _tag: string; readonly message: string; readonly kind?: string; readonly reason?: string },
+    R
+  >
+): Effect.Effect<VmEvent | undefined, never, R> =>
+  Effect.catch(self, (error): Effect.Effect<VmEvent> =>
+    Effect.succeed(
+      error._tag === "Conceded"
+        ? { _tag: "Conceded", reason: error.reason ?? error.message }
+        : { _tag: "Failed", reason: error.reason ?? error.message, unknown: error.kind === "unknown" }
+    )
+  )
+
+export const refOf = (vm: Vm): Effect.Effect<MachineRef> =>
+  vm.ref === undefined ? Effect.die(`the machine ${nameOf(vm)} has no reference yet`) : Effect.succeed(vm.ref)

@@ -1,0 +1,81 @@
+/** Removal, and what becomes of the job. */
+import { Cause, Effect } from "effect"
+import { isFinal } from "../../../schema/Job.ts"
+import type { MachineRef } from "../../../schema/Machine.ts"
+import { Cds } from "../../../services/Cds.ts"
+import { Inventory } from "../../../services/Inventory.ts"
+import { Settings } from "../../../services/Settings.ts"
+import { VSphere } from "../../../services/VSphere.ts"
+import type { Claim, Settlement, Vm } from "../State.ts"
+import { persist, type WorkContext } from "./kit.ts"
+import { makeRecord } from "./record.ts"
+
+export const makeReaping = Effect.gen(function* () {
+  const cds = yield* Cds
+  const inventory = yield* Inventory
+  const settings = yield* Settings
+  const vsphere = yield* VSphere
+  const record = yield* makeRecord
+
+  /** Removal: written down, the job settled, off, destroyed; each step waits for a view that can be trusted. Its going comes by the inventory. */
+  const reap = Effect.fnUntraced(
+    function* (work: WorkContext) {
+      const vm = work.vm()
+      if (vm.state._tag !== "Reaping") return undefined
+      yield* inventory.certain
+      const ref = vm.ref ?? (yield* lookUp(vm))
+      if (ref === undefined) return { _tag: "Gone" } as const
+      const { claim: claimed, settlement } = vm.state
+      const known = { ...work, vm: () => ({ ...work.vm(), ref }) }
+      yield* record(known, { state: "reaping", claim: claimed, reason: vm.reason, settlement })
+      if (claimed !== undefined) {
+        yield* settleJob(work, claimed, settlement, vm.reason ?? "its machine is removed")
+        yield* work.tell({ _tag: "Settled" })
+      }
+      yield* inventory.certain
+      yield* persist(vsphere.powerOff(ref))
+      yield* persist(vsphere.destroy(ref))
+      return undefined
+    },
+    Effect.catchIf(
+      (error) => error._tag === "VSphereError" && error.kind === "gone",
+      () => Effect.undefined
+    )
+  )
+
+  const lookUp = (vm: Vm): Effect.Effect<MachineRef | undefined> =>
+    Effect.map(inventory.view, ({ machines }) => {
+      for (const facts of machines.values()) if (facts.id === vm.id) return facts.ref
+      return undefined
+    })
+
+  /**
+   * What becomes of the job (defects 68, 69, 74). CDS does not test the status of a release, so it is read first; a job that another machine
+   * of ours carries by now is left alone. CDS takes back what is left by itself after 600 s, so this is tried for two minutes only.
+   */
+  const settleJob = Effect.fnUntraced(function* (
+    work: Pick<WorkContext, "carriedElsewhere">,
+    claimed: Claim,
+    settlement: Settlement,
+    reason: string
+  ) {
+    if (settlement === "none" || claimed.jobId === "" || work.carriedElsewhere(claimed.jobId)) return
+    const region = claimed.region === "" ? yield* cds.region : claimed.region
+    const settled = Effect.gen(function* () {
+      const { job } = yield* cds.job(region, claimed.jobId)
+      if (isFinal(job.status) || job.hatcheryName !== settings.cds.name) return
+      if (settlement === "fail") return yield* cds.fail(region, claimed.jobId, reason)
+      if (job.status === "Scheduling") return yield* cds.release(region, claimed.jobId)
+    })
+    yield* persist(settled).pipe(
+      Effect.timeout("2 minutes"),
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.interrupt
+          : Effect.logWarning(`the job ${claimed.jobId} is left to CDS`, cause)
+      )
+    )
+  })
+
+  return { reap, settleJob }
+})

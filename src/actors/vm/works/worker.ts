@@ -1,0 +1,144 @@
+/** Starting the worker in the guest: power on, ready, the bootstrap once, and following it until the worker shows at CDS. */
+import { Effect, Redacted } from "effect"
+import { script } from "../../../schema/Bootstrap.ts"
+import type { MachineRef } from "../../../schema/Machine.ts"
+import { workerConfig } from "../../../schema/WorkerConfig.ts"
+import { Cds } from "../../../services/Cds.ts"
+import { Guest, type GuestLogin } from "../../../services/Guest.ts"
+import { Settings } from "../../../services/Settings.ts"
+import { VSphere } from "../../../services/VSphere.ts"
+import type { VmEvent } from "../Event.ts"
+import type { Claim, Vm } from "../State.ts"
+import { claimOf } from "../State.ts"
+import { done, patience, persist, refOf, type WorkContext } from "./kit.ts"
+import { makeRecord } from "./record.ts"
+
+const noLogin = (vm: Vm): VmEvent => ({
+  _tag: "Failed",
+  reason: `no guest login for "${vm.template}": set hatchery.vsphere.guestCredentials (modelVMWare, username, password)`,
+  unknown: false
+})
+
+export const makeWorking = Effect.gen(function* () {
+  const cds = yield* Cds
+  const guest = yield* Guest
+  const settings = yield* Settings
+  const vsphere = yield* VSphere
+  const record = yield* makeRecord
+
+  /** Guest login: the configuration's entry for the template, then the model's (seed 6.2.3). After a restart CDS is asked for the model. */
+  const loginFor = Effect.fnUntraced(function* (template: string, claim: Claim) {
+    const configured = settings.credentials.find((entry) => entry.template === template)
+    if (configured !== undefined) return { username: configured.username, password: configured.password }
+    if (claim.login !== undefined) return claim.login
+    const { model } = yield* persist(cds.job(claim.region, claim.jobId))
+    if (model === undefined || model.username === "") return undefined
+    return { username: model.username, password: Redacted.make(model.password) }
+  })
+
+  const power = Effect.fnUntraced(function* (work: WorkContext) {
+    const vm = work.vm()
+    const claimed = claimOf(vm.state)
+    if (claimed === undefined) return undefined
+    const ref = yield* refOf(vm)
+    yield* persist(vsphere.powerOn(ref))
+    const login = yield* loginFor(vm.template, claimed)
+    if (login === undefined) return noLogin(vm)
+    yield* guest.ready(ref, vm.ip, login)
+    yield* record(work, { state: "running", claim: claimed })
+    return done
+  })
+
+  /** Starts the worker once, and follows its start script until it ends. The first sign of the worker at CDS ends this work. */
+  const bootstrap = Effect.fnUntraced(function* (work: WorkContext) {
+    const vm = work.vm()
+    const { state } = vm
+    if (state._tag !== "Running") return undefined
+    const ref = yield* refOf(vm)
+    const before = state.resumed ? yield* startedBefore(ref, vm.template, state.claim) : undefined
+    if (before === "elsewhere") return undefined
+    const login = yield* loginFor(vm.template, state.claim)
+    if (login === undefined) return noLogin(vm)
+    return yield* follow(ref, login, before ?? (yield* start(ref, login, state.claim)))
+  })
+
+  const start = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, claimed: Claim) {
+    const { workerName, modelName, jobId, region } = claimed
+    const { apiUrl, apiInsecure } = settings.worker
+    const cdn = yield* persist(cds.cdn)
+    const token = yield* cds.workerToken({ workerName, modelName, jobId })
+    const config = workerConfig({
+      settings: settings.worker,
+      hatchery: settings.cds.name,
+      claim: { workerName, modelName, jobId, region },
+      cdn,
+      token
+    })
+    const { model } = yield* persist(cds.job(region, jobId)).pipe(Effect.orElseSucceed(() => ({ model: undefined })))
+    const program = {
+      script: script({ workerName, apiUrl, apiInsecure, osArch: model?.osArch ?? "linux/amd64" }),
+      env: {
+        CDS_CONFIG: config,
+        ...Object.fromEntries(Object.entries(settings.worker.injectEnvVars).map(([k, v]) => [k, Redacted.make(v)]))
+      }
+    }
+    return yield* guest.start(ref, login, program).pipe(
+      Effect.retry({ schedule: patience, while: (error) => error.kind === "busy" || error.kind === "unreachable" }),
+      Effect.catchIf(
+        (error) => error.kind === "unknown",
+        (error) =>
+          find(ref, login, workerName).pipe(
+            Effect.filterOrFail(
+              (pid) => pid !== undefined,
+              () => error
+            )
+          )
+      )
+    )
+  })
+
+  /** The bootstrap names the worker in its text, so that it can be found again. */
+  const find = (ref: MachineRef, login: GuestLogin, workerName: string) =>
+    Effect.map(
+      persist(guest.processes(ref, login, undefined)),
+      (all) => all.find((process) => process.commandLine.includes(workerName))?.pid
+    )
+
+  /**
+   * After a restart: the pid of a bootstrap that was started, undefined when it never was, "elsewhere" when its job has gone on without it
+   * or nothing can be found out. Then a worker may be at work: it is left alone until it shows at CDS, or its deadline.
+   */
+  const startedBefore = Effect.fnUntraced(
+    function* (ref: MachineRef, template: string, claimed: Claim) {
+      const login = yield* loginFor(template, claimed)
+      if (login === undefined) return "elsewhere" as const
+      const pid = yield* find(ref, login, claimed.workerName)
+      if (pid !== undefined) return pid
+      if (claimed.jobId === "" || claimed.region === "") return "elsewhere" as const
+      const { job } = yield* persist(cds.job(claimed.region, claimed.jobId))
+      return job.status === "Scheduling" && job.hatcheryName === settings.cds.name ? undefined : ("elsewhere" as const)
+    },
+    Effect.orElseSucceed(() => "elsewhere" as const)
+  )
+
+  const follow = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, pid: number) {
+    let pause = 2_000
+    while (true) {
+      yield* Effect.sleep(pause)
+      pause = Math.min(30_000, pause * 2)
+      const found = yield* persist(guest.processes(ref, login, pid))
+      const exitCode = found[0]?.exitCode
+      if (exitCode === undefined) continue
+      return { _tag: "Exited", exitCode, log: exitCode === 0 ? "" : yield* logTail(ref, login) } as const
+    }
+  })
+
+  const logTail = (ref: MachineRef, login: GuestLogin): Effect.Effect<string> =>
+    guest.tail(ref, login, "/tmp/worker.log", 2_000).pipe(
+      Effect.filterOrFail((text) => text.trim() !== ""),
+      Effect.catch(() => guest.tail(ref, login, "/tmp/cds-worker-setup.log", 2_000)),
+      Effect.orElseSucceed(() => "")
+    )
+
+  return { power, bootstrap }
+})
