@@ -101,9 +101,8 @@ export class Registry extends Context.Service<
             )
           case "FreeCapacity":
             return Effect.andThen(capacity.release(id), signals.send({ _tag: "CapacityFreed", machine: id }))
-          // Somebody else's machine keeps its address until it is gone.
           case "FreeIp":
-            return handle.vm.state._tag === "Ceded" ? Effect.void : ips.release(id)
+            return ips.release(id)
           case "CloneEnded":
             return Effect.sync(() => {
               cloning.get(id)?.openUnsafe()
