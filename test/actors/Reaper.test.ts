@@ -40,12 +40,14 @@ describe("a machine whose worker", () => {
 
   it.effect("was disabled at CDS is reaped at the next pass", () =>
     Effect.gen(function* () {
-      const scene = yield* makeScene({ settings: { times: { ...defaultTimes, reaperIntervalMs: 5_000 } } })
+      const scene = yield* makeScene({ behaviour: hanging, cds: { timings: { cleanPassMs: 24 * hour } } })
       const { machine, isThere } = yield* working(scene)
       yield* scene.cds.disableWorker(machine.name)
-      yield* TestClock.adjust("30 seconds")
+      yield* TestClock.adjust("70 seconds")
       assert.isFalse(isThere())
-      assert.include((yield* scene.said(machine.instanceUuid)).join(", "), "Running → Reaping")
+      const events = yield* scene.log.recent
+      const reaped = events.find(({ subject, text }) => subject === machine.instanceUuid && text.endsWith("→ Reaping"))
+      assert.strictEqual(reaped?.data?.["reason"], "CDS disabled its worker")
     })
   )
 
