@@ -17,8 +17,8 @@ const Journal = Schema.Struct({
   /** Version of this shape. */
   v: Schema.Literal(1),
   state: JournalState,
-  /** Grows by one at each write of ours: tells our writes from other people's. */
-  generation: Schema.Int,
+  /** Grows by one at each write of ours: tells our writes from other people's. One that leaves no room to grow is none of ours. */
+  generation: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 52 })),
   /** The hatchery process that wrote it. */
   instance: Schema.String,
   /** Machine name and `worker_name` at writing: the key is believed only while both agree with the machine. */

@@ -16,7 +16,7 @@ import { exchange, newProgress, reasonOf } from "./soap/HttpExchange.ts"
 import { readAnswer, writeRequest } from "./soap/Message.ts"
 import { wireTypes, wsdlPath } from "./soap/WireTypes.ts"
 import type { SaxStream, XmlElement } from "./soap/XmlTree.ts"
-import { readTree } from "./soap/XmlTree.ts"
+import { pieces, readTree } from "./soap/XmlTree.ts"
 import { TailBuffer } from "./soap/TailBuffer.ts"
 import { CertificateRefused, makeAgents } from "./tls.ts"
 import type { VimOperation } from "./Vim.ts"
@@ -68,7 +68,7 @@ export const make = Effect.fnUntraced(function* (
     if (response.statusCode !== 200 && response.statusCode !== 500)
       throw new Error(`HTTP status ${response.statusCode}`)
     // A fault comes with status 500 and is an envelope like any other: the codec tells it apart.
-    return { status: 200, headers: response.headers, data: Readable.from(chunks) }
+    return { status: 200, headers: response.headers, data: Readable.from(pieces(chunks)) }
   }
 
   const client = yield* soapClient(endpoint, requestStream)
@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(function* (
     const progress = newProgress()
     const url = yield* readUrl(address, endpoint)
     const tail = new TailBuffer(maxBytes)
-    const headers = url.host === endpoint.host ? cookies.header() : {}
+    const headers = url.origin === endpoint.origin ? cookies.header() : {}
     const response = yield* Effect.tryPromise({
       try: (signal) =>
         exchange(agents, { method: "GET", url, headers, body: "" }, progress, signal, (chunk) => tail.add(chunk)),

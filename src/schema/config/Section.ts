@@ -18,10 +18,11 @@ export type Table = Readonly<Record<string, unknown>>
 export const isTable = (value: unknown): value is Table =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)
 
-/** How a key is told to CDS: under another name, or not at all. */
+/** How a key is told to CDS: under another name, or not at all. A value that is `hidden` is not shown where it is wrong, either. */
 export interface Telling {
   readonly json?: string
   readonly untold?: boolean
+  readonly hidden?: boolean
 }
 
 export interface Whole extends Telling {
@@ -58,6 +59,11 @@ export class Section {
     this.report.problems.push({ path: this.at(key), value: show(value), rule })
   }
 
+  #wrong(key: string, value: unknown, rule: string, { hidden = false }: Telling): void {
+    if (hidden) this.secretProblem(key, rule)
+    else this.problem(key, value, rule)
+  }
+
   secretProblem(key: string, rule: string): void {
     this.report.problems.push({ path: this.at(key), value: "<redacted>", rule })
   }
@@ -79,7 +85,7 @@ export class Section {
   text(key: string, absent: string, telling: Telling = {}): string {
     const value = this.raw(key)
     const text = typeof value === "number" || typeof value === "boolean" ? String(value) : value
-    if (text !== undefined && typeof text !== "string") this.problem(key, value, `write a text: ${key} = "..."`)
+    if (text !== undefined && typeof text !== "string") this.#wrong(key, value, `write a text: ${key} = "..."`, telling)
     return this.#tell(key, (typeof text === "string" && text.trim()) || absent, telling)
   }
 
@@ -123,7 +129,7 @@ export class Section {
     const value = this.raw(key) ?? []
     const list = typeof value === "string" ? value.split(",").map((item) => item.trim()) : value
     const good = Array.isArray(list) && list.every((item) => typeof item === "string")
-    if (!good) this.problem(key, value, `write a list of texts: ${key} = ["..."]`)
+    if (!good) this.#wrong(key, value, `write a list of texts: ${key} = ["..."]`, telling)
     const texts: ReadonlyArray<string> = good ? list.filter((item) => item !== "") : []
     return this.#tell(key, texts.length > 0 ? texts : absent, telling)
   }

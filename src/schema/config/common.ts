@@ -47,9 +47,11 @@ const readCdn = (cdn: Section): CdsSettings["cdn"] => {
   }
 }
 
+const secret = { untold: true, hidden: true } as const
+
 /** `K=V` lines, split at the first `=`. The values may be secrets: they are neither told nor shown. */
 const readEnvVars = (provision: Section): Readonly<Record<string, string>> => {
-  const pairs = provision.texts("injectEnvVars", [], { untold: true }).flatMap((line): Array<[string, string]> => {
+  const pairs = provision.texts("injectEnvVars", [], secret).flatMap((line): Array<[string, string]> => {
     const cut = line.indexOf("=")
     if (cut > 0) return [[line.slice(0, cut), line.slice(cut + 1)]]
     provision.secretProblem("injectEnvVars", 'write each entry as "NAME=value"')
@@ -68,7 +70,7 @@ const readWorkerLog = (options: Section): WorkerSettings["log"] => {
       host: graylog.text("host", ""),
       port: graylog.whole("port", 0, { max: 65535 }),
       extraKey: graylog.text("extraKey", ""),
-      extraValue: graylog.text("extraValue", "", { untold: true })
+      extraValue: graylog.text("extraValue", "", secret)
     },
     syslog: {
       host: syslog.text("host", ""),

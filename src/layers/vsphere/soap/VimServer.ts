@@ -21,7 +21,7 @@ import { readRequest, writeFault, writeResult } from "./Message.ts"
 import type { WireTypes } from "./WireTypes.ts"
 import { wireTypes, wsdlPath } from "./WireTypes.ts"
 import type { XmlElement } from "./XmlTree.ts"
-import { readTree } from "./XmlTree.ts"
+import { pieces, readTree } from "./XmlTree.ts"
 
 export interface VimAnswer {
   readonly result: WireValue
@@ -139,7 +139,7 @@ const answer = Effect.fnUntraced(function* (
 
 const parse = (wsdl: WSDL, body: string) =>
   Effect.callback<XmlElement, VimFault>((resume) =>
-    readTree(wsdl.getSaxStream(Readable.from([body])), (root, reason) =>
+    readTree(wsdl.getSaxStream(Readable.from(pieces([body]))), (root, reason) =>
       resume(root === undefined ? invalidRequest("Unknown", reason) : Effect.succeed(root))
     )
   )

@@ -1,6 +1,7 @@
 /**
  * XML read into a tree: names without prefixes, and the two attributes that the vSphere API uses. It is fed by a stream of the sax
- * parser, which the soap package hands out. No entity but XML's own five is known, and a document with a DOCTYPE is refused.
+ * parser, which the soap package hands out. No entity but XML's own five is known, and a document with a DOCTYPE is refused; so is one
+ * that would take memory or time out of proportion to its length.
  */
 
 export interface XmlElement {
@@ -17,10 +18,10 @@ export interface XmlElement {
 
 /** The events of a sax stream that are used here. */
 export interface SaxStream {
+  write: (chunk: string | Uint8Array) => boolean
   on(event: "opentag", listener: (tag: { readonly name: string; readonly attributes: Attributes }) => void): void
-  on(event: "closetag" | "end", listener: () => void): void
+  on(event: "opentagstart" | "attribute" | "closetag" | "doctype" | "end", listener: () => void): void
   on(event: "text" | "cdata", listener: (text: string) => void): void
-  on(event: "doctype", listener: () => void): void
   on(event: "error", listener: (error: Error) => void): void
 }
 
@@ -33,20 +34,48 @@ const xsd = "http://www.w3.org/2001/XMLSchema"
 /** The deepest documents of the API (snapshot trees) stay far below; what is deeper would exhaust the stack of the codec. */
 const maxDepth = 200
 
-/** Calls `done` once: with the document's root, or with the reason why it is none. Listeners must be attached before the stream flows. */
+/** A page of 250 machines has about 30,000 elements, none with more than three attributes of its own. */
+const maxElements = 1_000_000
+const maxAttributes = 50
+
+const pieceSize = 1024
+
+/**
+ * The chunks in pieces so small that reading can end soon after the first error: within one piece the parser goes on, and tells every
+ * character and every open element that is wrong as an error of its own.
+ */
+export const pieces = function* (chunks: Iterable<string | Uint8Array>): Generator<string | Uint8Array> {
+  for (const chunk of chunks)
+    for (let start = 0; start < chunk.length; start += pieceSize) yield chunk.slice(start, start + pieceSize)
+}
+
+/**
+ * Calls `done` once: with the document's root, or with the reason why it is none. Listeners must be attached before the stream flows; what
+ * comes after `done` is not parsed.
+ */
 export const readTree = (stream: SaxStream, done: (root: XmlElement | undefined, reason: string) => void): void => {
   const open: Array<{ readonly element: XmlElement; readonly prefixes: Prefixes }> = []
   let root: XmlElement | undefined
+  let elements = 0
+  let attributes = 0
   let settled = false
   const settle = (reason: string) => {
     if (settled) return
     settled = true
+    stream.write = () => true
     done(reason === "" ? root : undefined, reason)
   }
   const addText = (text: string) => {
     const top = open.at(-1)
     if (top !== undefined) top.element.text += text
   }
+  stream.on("opentagstart", () => {
+    attributes = 0
+    if (++elements > maxElements) settle(`more than ${maxElements} elements`)
+  })
+  stream.on("attribute", () => {
+    if (++attributes > maxAttributes) settle(`an element with more than ${maxAttributes} attributes`)
+  })
   stream.on("opentag", ({ name, attributes }) => {
     if (settled) return
     const parent = open.at(-1)
