@@ -8,7 +8,10 @@ const lock = JSON.parse(readFileSync("package-lock.json", "utf8"))
 /** What `npm ci` misses, as its message names it. */
 const missing = () => {
   try {
-    execFileSync("npm", ["ci", "--dry-run", "--ignore-scripts"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+    execFileSync("npm", ["ci", "--dry-run", "--ignore-scripts"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"]
+    })
     return []
   } catch (error) {
     return [...`${error.stdout}${error.stderr}`.matchAll(/Missing: (\S+?)@\S* from lock file/g)].map(([, name]) => name)
@@ -17,7 +20,8 @@ const missing = () => {
 
 for (const name of missing()) {
   const parent = Object.values(lock.packages).find((entry) => entry.optionalDependencies?.[name] !== undefined)
-  const [, os, cpu, libc] = /-(android|darwin|freebsd|linux|openharmony|win32)-([a-z0-9]+)(?:-([a-z]+))?/.exec(name) ?? []
+  const [, os, cpu, libc] =
+    /-(android|darwin|freebsd|linux|openharmony|win32)-([a-z0-9]+)(?:-([a-z]+))?/.exec(name) ?? []
   if (parent === undefined || os === undefined) throw new Error(`${name} is not an optional package of a platform`)
   lock.packages[`node_modules/${name}`] = {
     version: parent.optionalDependencies[name],

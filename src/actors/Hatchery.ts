@@ -145,12 +145,13 @@ export class Hatchery extends Context.Service<
         Effect.gen(function* () {
           yield* Effect.all([vsphere.validate, cds.signin], { concurrency: "unbounded", discard: true })
           const news = supervised("Router")(Stream.runForEach(inventory.changes, route))
-          yield* Effect.forkScoped(supervised("Heart")(heart.run))
+          // These outlive the others: a drain needs the news.
           const routing = yield* Effect.forkScoped(news)
-          return yield* Effect.raceFirst(parts, Fiber.join(routing)).pipe(
-            Effect.andThen(Effect.never),
-            Effect.ensuring(drain)
-          )
+          const beating = yield* Effect.forkScoped(supervised("Heart")(heart.run))
+          return yield* Effect.all([parts, Fiber.join(routing), Fiber.join(beating)], {
+            concurrency: "unbounded",
+            discard: true
+          }).pipe(Effect.andThen(Effect.never), Effect.ensuring(drain))
         })
       )
 

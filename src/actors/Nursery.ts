@@ -171,10 +171,9 @@ export class Nursery extends Context.Service<
 /** Where a machine stands, held or not. */
 const placeOf = (vm: Vm): StateTag => (vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag)
 
-const byWorth = (a: VmHandle, b: VmHandle): number => {
-  const ready = (handle: VmHandle) => (placeOf(handle.vm) === "Provisioned" ? 1 : 0)
-  return ready(a) - ready(b) || a.vm.createdAt - b.vm.createdAt
-}
+const isReady = ({ vm }: VmHandle): number => (placeOf(vm) === "Provisioned" ? 1 : 0)
+
+const byWorth = (a: VmHandle, b: VmHandle): number => isReady(a) - isReady(b) || a.vm.createdAt - b.vm.createdAt
 
 /** One of each template that misses any, then a second one, and so on, in configured order. */
 export const roundRobin = (missing: ReadonlyMap<string, number>): ReadonlyArray<string> => {

@@ -59,18 +59,6 @@ export class Reaper extends Context.Service<
         return { _tag: "SignedIn" } as const
       })
 
-      const gauges = (workers: ReadonlyArray<CdsWorker>) => {
-        const count = (status: CdsWorker["status"]) => workers.filter((worker) => worker.status === status).length
-        return Effect.all(
-          [
-            Metric.update(Metrics.waitingWorkers, count("Waiting")),
-            Metric.update(Metrics.buildingWorkers, count("Building")),
-            Metric.update(Metrics.disabledWorkers, count("Disabled"))
-          ],
-          { discard: true }
-        )
-      }
-
       const pass = Effect.gen(function* () {
         if ((yield* inventory.doubt) !== undefined) return
         const listed = yield* cds.workers
@@ -91,5 +79,18 @@ export class Reaper extends Context.Service<
         run: Effect.forever(Effect.andThen(Effect.sleep(settings.times.reaperIntervalMs), pass))
       })
     })
+  )
+}
+
+/** This hatchery's workers as CDS lists them. */
+const gauges = (workers: ReadonlyArray<CdsWorker>) => {
+  const count = (status: CdsWorker["status"]) => workers.filter((worker) => worker.status === status).length
+  return Effect.all(
+    [
+      Metric.update(Metrics.waitingWorkers, count("Waiting")),
+      Metric.update(Metrics.buildingWorkers, count("Building")),
+      Metric.update(Metrics.disabledWorkers, count("Disabled"))
+    ],
+    { discard: true }
   )
 }

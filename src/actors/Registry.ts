@@ -1,5 +1,5 @@
 /** All machines of ours that live, an actor each. Reading it costs nothing; the warm pool and the capacity are counted here, not in vCenter. */
-import { Clock, Context, Effect, FiberMap, Latch, Layer } from "effect"
+import { Clock, Context, Effect, FiberMap, Latch, Layer, Metric } from "effect"
 import type { Tracer } from "effect"
 import type { MachineId } from "../schema/Machine.ts"
 import { Capacity } from "../services/Capacity.ts"
@@ -7,6 +7,7 @@ import { Cds } from "../services/Cds.ts"
 import { EventLog } from "../services/EventLog.ts"
 import { Ids } from "../services/Ids.ts"
 import { IpPool } from "../services/IpPool.ts"
+import * as Metrics from "../services/Metrics.ts"
 import { Settings } from "../services/Settings.ts"
 import { Signals } from "./Signals.ts"
 import type { Action } from "./vm/Action.ts"
@@ -88,7 +89,7 @@ export class Registry extends Context.Service<
           case "Tell":
             return tellJob(action.claim, action.level, action.text)
           case "ReturnJob":
-            return signals.send(action)
+            return Effect.andThen(Metric.update(Metrics.spawnErrors, action.failed ? 1 : 0), signals.send(action))
           case "SettleJob":
             return settleJob(elsewhere(id), action.claim, action.settlement, action.reason).pipe(
               Effect.forkIn(scope),
@@ -132,9 +133,13 @@ export class Registry extends Context.Service<
           ip: after.ip,
           reason: after.reason
         }
-        return Effect.andThen(
-          Effect.logDebug(`${nameOf(after)}: ${text}${after.reason === undefined ? "" : ` (${after.reason})`}`),
-          log.append({ kind: "transition", subject: after.id, text, data })
+        return Effect.all(
+          [
+            count(after),
+            Effect.logDebug(`${nameOf(after)}: ${text}${after.reason === undefined ? "" : ` (${after.reason})`}`),
+            log.append({ kind: "transition", subject: after.id, text, data })
+          ],
+          { discard: true }
         )
       }
 
@@ -166,6 +171,7 @@ export class Registry extends Context.Service<
         machines.set(vm.id, handle)
         if (vm.state._tag === "Cloning") cloning.set(vm.id, yield* Latch.make())
         yield* account(vm)
+        if (vm.state._tag === "Cloning") yield* count(vm)
         yield* FiberMap.run(
           fibers,
           vm.id,
@@ -200,3 +206,10 @@ export const sizeOf = (vm: Vm) =>
   vm.facts === undefined
     ? (vm.size ?? { cpus: 0, memoryMB: 0 })
     : { cpus: vm.facts.numCpu, memoryMB: vm.facts.memoryMB }
+
+/** Worker starts begun and gone well. */
+const count = ({ state }: Vm): Effect.Effect<void> => {
+  if (state._tag === "Reserved" || (state._tag === "Cloning" && state.claim !== undefined))
+    return Effect.andThen(Metric.update(Metrics.startersPicked, 1), Metric.update(Metrics.spawning, 1))
+  return state._tag === "Running" ? Metric.update(Metrics.spawned, 1) : Effect.void
+}

@@ -19,11 +19,11 @@ const small = { name: "small", cpus: 2, memoryMB: 4096 }
 /** Each leaves one job waiting. */
 const waits: ReadonlyArray<Wait> = [
   {
-    why: "no machine of its template is kept",
-    options: { provision: [] },
-    order: {},
+    why: "its template is not in vCenter",
+    options: { credentials: [{ template: "nowhere", username: "worker", password: Redacted.make("worker") }] },
+    order: { image: "nowhere" },
     served: 0,
-    reason: /no provisioned machine of "debian12" is ready, and none is on its way/
+    reason: /nowhere/
   },
   {
     why: "its flavor is not known",
@@ -127,14 +127,14 @@ describe("a job waits, with a reason that can be asked for, while", () => {
 describe("a job that waits", () => {
   it.effect("is told why after half a minute, and not again within five minutes", () =>
     Effect.gen(function* () {
-      const scene = yield* makeScene({ settings: { provision: [] } })
-      const [id = ""] = yield* scene.cds.enqueue()
+      const scene = yield* makeScene()
+      const [id = ""] = yield* scene.cds.enqueue({ memory: "2048" })
       const told = Effect.map(scene.cds.job(id), (job) => job?.infos.map(({ message }) => message) ?? [])
       yield* TestClock.adjust("29 seconds")
       assert.deepStrictEqual(yield* told, [])
       yield* TestClock.adjust("31 seconds")
       assert.strictEqual((yield* told).length, 1)
-      assert.match((yield* told)[0] ?? "", /Hatchery "rookery" cannot start a worker yet: no provisioned machine/)
+      assert.match((yield* told)[0] ?? "", /Hatchery "rookery" cannot start a worker yet: it asks for memory/)
       yield* TestClock.adjust("4 minutes")
       assert.strictEqual((yield* told).length, 1)
       yield* TestClock.adjust("90 seconds")
@@ -142,16 +142,36 @@ describe("a job that waits", () => {
     })
   )
 
-  it.effect("is served when a machine becomes ready, without waiting for the next poll", () =>
+  it.effect("is served by the machine that is on its way to the pool, without waiting for the next poll", () =>
     Effect.gen(function* () {
-      const scene = yield* makeScene({ settings: { provision: [] } })
-      const [id = ""] = yield* scene.cds.enqueue()
+      const made = yield* makeWorld({ settings: { provision: [{ template: "debian12", number: 1 }] } })
+      const cds = { ...made.settings.cds, pollIntervalMs: 3_600_000 }
+      const world = { ...made, settings: { ...made.settings, cds } }
+      yield* enter(world)
+      yield* TestClock.adjust("10 seconds")
+      const [id = ""] = yield* world.cds.enqueue()
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(world.vcenter.summary().created, 1)
+      yield* TestClock.adjust("3 minutes")
+      assert.strictEqual(yield* takes(world, id), 1)
+      assert.strictEqual(world.vcenter.summary().created, 2)
+    }).pipe(seeded("on the way"))
+  )
+
+  it.effect("has a machine cloned for it when the pool has none, and none on the way", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene({
+        settings: { provision: [], flavors: [{ name: "small", cpus: 1, memoryMB: 1024 }] }
+      })
+      const [id = ""] = yield* scene.cds.enqueue({ flavor: "small" })
       yield* TestClock.adjust("1 minute")
-      yield* scene.nursery.want("debian12", 1)
-      const seen: Array<string> = []
-      yield* watch(90, () => seen.push(standing(scene)))
-      assert.isAtMost(seen.filter((line) => line.includes("Provisioned")).length, 2)
+      const [machine] = ours(scene)
+      assert.strictEqual(ours(scene).length, 1)
+      assert.strictEqual(machine?.cpus, 1)
       assert.strictEqual(yield* takes(scene, id), 1)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* scene.cds.counts).done, 1)
+      assert.deepStrictEqual(ours(scene), [])
     })
   )
 

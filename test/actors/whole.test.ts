@@ -4,6 +4,19 @@ import { TestClock } from "effect/testing"
 import { EventLog } from "../../src/services/EventLog.ts"
 import { makeWorld, name, seeded, start } from "../support/world.ts"
 
+/** The event log of three jobs in a world of this seed. */
+const run = (seed: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const world = yield* makeWorld({ seed })
+      const { context } = yield* start(world)
+      yield* TestClock.adjust("3 minutes")
+      yield* world.cds.enqueue({ count: 3 })
+      yield* TestClock.adjust("15 minutes")
+      return JSON.stringify(yield* Context.get(context, EventLog).recent)
+    }).pipe(seeded(seed), Effect.provide(TestClock.layer()))
+  )
+
 describe("a job on a simulated vCenter and a simulated CDS", () => {
   it.effect("is served from the warm pool, which is refilled; nothing is left of it", () =>
     Effect.gen(function* () {
@@ -31,17 +44,6 @@ describe("a job on a simulated vCenter and a simulated CDS", () => {
 
   it.effect("twice with the same seed gives the same event log, byte for byte; another seed another one", () =>
     Effect.gen(function* () {
-      const run = (seed: string) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            const world = yield* makeWorld({ seed })
-            const { context } = yield* start(world)
-            yield* TestClock.adjust("3 minutes")
-            yield* world.cds.enqueue({ count: 3 })
-            yield* TestClock.adjust("15 minutes")
-            return JSON.stringify(yield* Context.get(context, EventLog).recent)
-          }).pipe(seeded(seed), Effect.provide(TestClock.layer()))
-        )
       const first = yield* run("a")
       assert.isAbove(first.length, 2_000)
       assert.strictEqual(yield* run("a"), first)

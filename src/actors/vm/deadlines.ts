@@ -5,11 +5,14 @@ import type { VmState } from "./State.ts"
 /** A state that only waits for others is looked at again this often: a ready machine, a held one. */
 const lookAgainMs = 60 * 60 * 1000
 
+/** A clone that has taken its time is called back, which takes a few calls. */
+const callBackMs = 60 * 1000
+
 /** Undefined at the end of life only. */
 export const allowance = (state: VmState, times: TimeSettings): number | undefined => {
   switch (state._tag) {
     case "Cloning":
-      return times.cloneMs
+      return times.cloneMs + callBackMs
     case "Booting":
       return times.guestOperationsMs + times.guestAddressMs + times.taskMs
     case "Settling":

@@ -118,7 +118,9 @@ const holdable: ReadonlyArray<HoldableState> = [
 const allStates: ReadonlyArray<VmState> = [
   ...[false, true].flatMap((lost) => [
     { _tag: "Cloning", lost } as const,
-    { _tag: "Cloning", lost, cancelled: "not wanted" } as const
+    { _tag: "Cloning", lost, claim } as const,
+    { _tag: "Cloning", lost, cancelled: "not wanted" } as const,
+    { _tag: "Cloning", lost, claim, cancelled: "not wanted" } as const
   ]),
   ...[undefined, "not wanted"].flatMap((cancelled) => [
     { _tag: "Reserved", claim, cancelled } as const,
