@@ -13,6 +13,8 @@ import { decodeAnswer, Ref } from "./wire/Values.ts"
 
 /** How long the mirror is given to show what a task has done before the machine is read directly. */
 const mirrorLag = "5 seconds"
+/** How long a task that was called back is given to end. */
+const callBackTime = "15 seconds"
 /** How long a change whose answer was lost may take to show before its outcome is told to be unknown. */
 const lateEffect = "10 seconds"
 
@@ -65,6 +67,13 @@ export class MachineCalls extends Context.Service<
         return facts
       })
 
+      /** A task that has not ended in its time is called back. Once it has ended so nothing was done, else its outcome stays unknown. */
+      const callBack = (task: Ref, error: VSphereError) =>
+        Effect.ignore(vim.call("CancelTask", { _this: task })).pipe(
+          Effect.andThen(inventory.task(task.value, callBackTime)),
+          Effect.mapError((after) => (after.kind === "unknown" ? error : after))
+        )
+
       const run = Effect.fnUntraced(function* (
         operation: VimOperation,
         ref: MachineRef,
@@ -77,8 +86,9 @@ export class MachineCalls extends Context.Service<
           .pipe(Effect.flatMap(decodeAnswer(operation, Ref)), Effect.mapError(callFailed(operation)))
         yield* accepted
         const { result } = yield* inventory.task(task.value, within).pipe(
-          Effect.tapError((error) =>
-            error.kind === "unknown" ? Effect.ignore(vim.call("CancelTask", { _this: task })) : Effect.void
+          Effect.catchIf(
+            (error) => error.kind === "unknown",
+            (error) => callBack(task, error)
           ),
           Effect.mapError((error) => retold(error, { operation }))
         )
