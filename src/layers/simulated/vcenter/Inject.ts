@@ -4,8 +4,8 @@ import { backUp, restore } from "./Backup.ts"
 import type { Backup } from "./Backup.ts"
 import type { Core } from "./Core.ts"
 import type { FaultOf, SimFault } from "./FaultBook.ts"
-import type { Machine } from "./Machine.ts"
 import { find } from "./OtherPeople.ts"
+import { isLive } from "./Power.ts"
 import { Fault } from "./Wire.ts"
 
 export const makeInject = (core: Core) => {
@@ -27,10 +27,16 @@ export const makeInject = (core: Core) => {
 
   const disconnect = (fault: FaultOf<"Disconnects">) => {
     const host = core.tree.hosts.find((ref) => ref.value === fault.host || fault.host === "*")
-    const hit = (machine: Machine) =>
-      machine.name === fault.machine || fault.host === "*" || (host !== undefined && machine.host.value === host.value)
+    const hit = core.tree
+      .machines()
+      .filter(
+        (machine) =>
+          machine.name === fault.machine ||
+          fault.host === "*" ||
+          (host !== undefined && machine.host.value === host.value)
+      )
     const set = (connection: "connected" | "disconnected" | "inaccessible") => {
-      for (const machine of core.tree.machines().filter(hit)) core.store.update(machine, { connection })
+      for (const machine of hit) if (isLive(core, machine)) core.store.update(machine, { connection })
       if (host !== undefined)
         core.tree.setHostConnection(host, connection === "connected" ? connection : "notResponding")
     }
@@ -42,7 +48,7 @@ export const makeInject = (core: Core) => {
     const machine = find(core, fault.machine)
     if (machine === undefined) return
     core.store.update(machine, { question: fault.text })
-    undoAfter(fault.forMs, () => core.store.update(machine, { question: undefined }))
+    undoAfter(fault.forMs, () => isLive(core, machine) && core.store.update(machine, { question: undefined }))
   }
 
   const loseCollectors = () => {
