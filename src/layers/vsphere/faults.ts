@@ -66,7 +66,8 @@ export const taskFailed = (operation: string, fault: LocalizedFault): VSphereErr
 
 /**
  * A call that failed. A fault means that nothing was done. No usable answer to a mutation that reached vCenter means `unknown`; a
- * failed login on the way there does not, because then the mutation was not sent.
+ * failed login on the way there does not, because then the mutation was not sent. A read whose answer is malformed may be tried again, as
+ * one without an answer: to take it for the truth about a machine would cost a running worker.
  */
 export const callFailed =
   (operation: VimOperation) =>
@@ -80,8 +81,7 @@ export const callFailed =
       })
     const sent = error._tag === "VimMalformed" || error.sent
     const mutating = error.operation === operation && mutations.has(operation)
-    const otherwise = error._tag === "VimMalformed" ? "invalid" : "unreachable"
-    return new VSphereError({ operation, kind: sent && mutating ? "unknown" : otherwise, message: error.reason })
+    return new VSphereError({ operation, kind: sent && mutating ? "unknown" : "unreachable", message: error.reason })
   }
 
 /** The same failure told otherwise: errors do not survive a spread, their message is lost. */

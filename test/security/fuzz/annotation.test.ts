@@ -43,7 +43,7 @@ const adopted = (machine: MachineFacts) => {
   for (const event of events) step(vm, event, env)
   const journal = parse(annotate(vm, { state: "reaping", claim: undefined }, env))?.journal
   assert.strictEqual(journal?.state, "reaping")
-  assert.strictEqual(journal.generation, vm.generation + 1)
+  assert.strictEqual(journal?.generation, vm.generation + 1)
 }
 
 const both = (machine: MachineFacts) =>

@@ -72,32 +72,39 @@ const Question = Schema.Struct({ text: Text })
 const unescaped = (name: string): string =>
   name.replace(/%(2f|5c|25)/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 
-const properties: Readonly<Record<string, Property>> = {
-  name: property(Text, "", (draft, v) => (draft.name = unescaped(v ?? ""))),
-  "config.instanceUuid": property(Text, "", (draft, v) => (draft.id = (v ?? "").toLowerCase())),
-  "config.annotation": property(Text, "", (draft, v) => (draft.annotation = v ?? "")),
-  "config.changeVersion": property(Text, "", (draft, v) => (draft.changeVersion = v ?? "")),
-  "config.template": property(Flag, false, (draft, v) => (draft.template = v ?? false)),
-  "config.hardware.numCPU": property(Num, 0, (draft, v) => (draft.numCpu = v ?? 0)),
-  "config.hardware.memoryMB": property(Num, 0, (draft, v) => (draft.memoryMB = v ?? 0)),
-  "config.createDate": property(Instant, undefined, (draft, v) => (draft.createdAt = v)),
-  "runtime.powerState": property(powerStates, "poweredOff", (draft, v) => (draft.power = v ?? "poweredOff")),
-  "runtime.connectionState": property(connectionStates, "invalid", (draft, v) => (draft.connection = v ?? "invalid")),
-  "runtime.question": property(Question, undefined, (draft, v) => (draft.question = v?.text)),
-  "runtime.bootTime": property(Instant, undefined, (draft, v) => (draft.bootedAt = v)),
-  resourcePool: property(Ref, undefined, (draft, v) => (draft.resourcePool = v?.value)),
-  "guest.ipAddress": property(Text, undefined, (draft, v) => (draft.guest.ipAddress = v || undefined)),
-  "guest.net": guestNet,
-  "guest.guestOperationsReady": property(Flag, false, (draft, v) => (draft.guest.operationsReady = v ?? false)),
-  "guest.toolsRunningStatus": property(Text, "", (draft, v) => (draft.guest.toolsRunning = v === "guestToolsRunning")),
-  "guest.customizationInfo.customizationStatus": property(
-    Text,
-    undefined,
-    (draft, v) => (draft.guest.customization = customization(v))
-  )
-}
+/** A map, since the names come from outside: `constructor` is a key of every object. */
+const properties: ReadonlyMap<string, Property> = new Map(
+  Object.entries<Property>({
+    name: property(Text, "", (draft, v) => (draft.name = unescaped(v ?? ""))),
+    "config.instanceUuid": property(Text, "", (draft, v) => (draft.id = (v ?? "").toLowerCase())),
+    "config.annotation": property(Text, "", (draft, v) => (draft.annotation = v ?? "")),
+    "config.changeVersion": property(Text, "", (draft, v) => (draft.changeVersion = v ?? "")),
+    "config.template": property(Flag, false, (draft, v) => (draft.template = v ?? false)),
+    "config.hardware.numCPU": property(Num, 0, (draft, v) => (draft.numCpu = v ?? 0)),
+    "config.hardware.memoryMB": property(Num, 0, (draft, v) => (draft.memoryMB = v ?? 0)),
+    "config.createDate": property(Instant, undefined, (draft, v) => (draft.createdAt = v)),
+    "runtime.powerState": property(powerStates, "poweredOff", (draft, v) => (draft.power = v ?? "poweredOff")),
+    "runtime.connectionState": property(connectionStates, "invalid", (draft, v) => (draft.connection = v ?? "invalid")),
+    "runtime.question": property(Question, undefined, (draft, v) => (draft.question = v?.text)),
+    "runtime.bootTime": property(Instant, undefined, (draft, v) => (draft.bootedAt = v)),
+    resourcePool: property(Ref, undefined, (draft, v) => (draft.resourcePool = v?.value)),
+    "guest.ipAddress": property(Text, undefined, (draft, v) => (draft.guest.ipAddress = v || undefined)),
+    "guest.net": guestNet,
+    "guest.guestOperationsReady": property(Flag, false, (draft, v) => (draft.guest.operationsReady = v ?? false)),
+    "guest.toolsRunningStatus": property(
+      Text,
+      "",
+      (draft, v) => (draft.guest.toolsRunning = v === "guestToolsRunning")
+    ),
+    "guest.customizationInfo.customizationStatus": property(
+      Text,
+      undefined,
+      (draft, v) => (draft.guest.customization = customization(v))
+    )
+  })
+)
 
-export const machinePaths: ReadonlyArray<string> = Object.keys(properties)
+export const machinePaths: ReadonlyArray<string> = [...properties.keys()]
 
 /** Paths that a vCenter older than 7.0.2 does not know: it refuses a filter that names them with InvalidProperty. */
 export const recentPaths: ReadonlySet<string> = new Set(["guest.customizationInfo.customizationStatus"])
@@ -137,7 +144,7 @@ export const readMachine = (
     Object.assign(draft, { name, power, connection })
     Object.assign(draft, { id, annotation, changeVersion, template, numCpu, memoryMB, createdAt })
   }
-  for (const { name, val } of values) properties[name]?.assign(draft, val)
+  for (const { name, val } of values) properties.get(name)?.assign(draft, val)
   return draft
 }
 
@@ -148,8 +155,8 @@ export const readMachine = (
 export const changeMachine = (facts: MachineFacts, changes: ReadonlyArray<PropertyChange>): MachineFacts => {
   const draft: FactsDraft = { ...facts, guest: { ...facts.guest } }
   for (const { name, op, val } of changes) {
-    if (val !== undefined) properties[name]?.assign(draft, val)
-    else if (op !== "indirectRemove" || !isLasting(name)) properties[name]?.clear(draft)
+    if (val !== undefined) properties.get(name)?.assign(draft, val)
+    else if (op !== "indirectRemove" || !isLasting(name)) properties.get(name)?.clear(draft)
   }
   return draft
 }
