@@ -13,14 +13,23 @@ const addressesOf = (facts: MachineFacts): ReadonlyArray<string> => {
   return [...(annotated === undefined ? [] : [annotated]), ...facts.guest.addresses.flat()]
 }
 
+const count = (counts: Map<string, number>, ips: ReadonlyArray<string>, by: number) => {
+  for (const ip of ips) {
+    const n = (counts.get(ip) ?? 0) + by
+    if (n > 0) counts.set(ip, n)
+    else counts.delete(ip)
+  }
+}
+
 export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
   IpPool,
   Effect.gen(function* () {
     const { vsphere } = yield* Settings
     const ranges = new IpRanges(vsphere.networks)
     const leases = new Map<MachineId, string>()
-    const owners = new Map<string, MachineId>()
-    /** Addresses of the ranges that were seen on machines: on how many, and on which. */
+    /** How many machines hold a lease of an address: two only where adoption found them so. */
+    const leased = new Map<string, number>()
+    /** Addresses of the ranges that were seen on machines: on which, and on how many. */
     const seenOn = new Map<MachineRef, ReadonlyArray<string>>()
     const seen = new Map<string, number>()
 
@@ -32,12 +41,14 @@ export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
       dns: vsphere.dns
     })
 
-    const count = (ips: ReadonlyArray<string>, by: number) => {
-      for (const ip of ips) {
-        const n = (seen.get(ip) ?? 0) + by
-        if (n > 0) seen.set(ip, n)
-        else seen.delete(ip)
-      }
+    const hold = (machine: MachineId, ip: string) => {
+      leases.set(machine, ip)
+      count(leased, [ip], 1)
+    }
+
+    const drop = (machine: MachineId) => {
+      const ip = leases.get(machine)
+      if (leases.delete(machine) && ip !== undefined) count(leased, [ip], -1)
     }
 
     const lease = (machine: MachineId): Effect.Effect<Addressing, IpExhausted> =>
@@ -46,32 +57,24 @@ export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
         const held = leases.get(machine)
         const network = held === undefined ? undefined : ranges.networkOf(held)
         if (held !== undefined && network !== undefined) return Effect.succeed(addressing(held, network))
-        const free = ranges.firstFree((ip) => owners.has(ip) || seen.has(ip))
+        const free = ranges.firstFree((ip) => leased.has(ip) || seen.has(ip))
         if (free === undefined) {
           const reason = `all ${ranges.total} addresses of hatchery.vsphere.iprange are in use (${leases.size} by machines of this hatchery)`
           return Effect.fail(new IpExhausted({ total: ranges.total, reason }))
         }
-        leases.set(machine, free.ip)
-        owners.set(free.ip, machine)
+        hold(machine, free.ip)
         return Effect.succeed(addressing(free.ip, free.network))
       })
 
     const adopt = (machine: MachineId, ip: string) =>
       Effect.sync(() => {
-        leases.set(machine, ip)
-        if (!owners.has(ip)) owners.set(ip, machine)
-      })
-
-    const release = (machine: MachineId) =>
-      Effect.sync(() => {
-        const ip = leases.get(machine)
-        leases.delete(machine)
-        if (ip !== undefined && owners.get(ip) === machine) owners.delete(ip)
+        drop(machine)
+        hold(machine, ip)
       })
 
     const forget = (facts: MachineFacts) =>
       Effect.sync(() => {
-        count(seenOn.get(facts.ref) ?? [], -1)
+        count(seen, seenOn.get(facts.ref) ?? [], -1)
         seenOn.delete(facts.ref)
       })
 
@@ -80,8 +83,8 @@ export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
         const before = seenOn.get(facts.ref)
         const now = facts.template ? [] : addressesOf(facts).filter((ip) => ranges.networkOf(ip) !== undefined)
         if (before === undefined && now.length === 0) return
-        count(now, 1)
-        count(before ?? [], -1)
+        count(seen, now, 1)
+        count(seen, before ?? [], -1)
         if (now.length === 0) seenOn.delete(facts.ref)
         else seenOn.set(facts.ref, now)
       })
@@ -89,13 +92,13 @@ export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
     return IpPool.of({
       lease,
       adopt,
-      release,
+      release: (machine) => Effect.sync(() => drop(machine)),
       observe,
       forget,
       count: Effect.sync(() => ({
         total: ranges.total,
         leased: leases.size,
-        foreign: [...seen.keys()].filter((ip) => !owners.has(ip)).length
+        foreign: [...seen.keys()].filter((ip) => !leased.has(ip)).length
       }))
     })
   })

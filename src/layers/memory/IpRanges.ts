@@ -24,6 +24,19 @@ const excluded = (n: number, network: NetworkSettings): boolean => {
   return hosts > 1 && (n % (hosts + 1) === 0 || n % (hosts + 1) === hosts)
 }
 
+/** How many numbers from `first` to `last` leave this rest when they are divided by `size`. */
+const withRest = (rest: number, size: number, first: number, last: number): number =>
+  Math.floor((last - rest) / size) - Math.floor((first - 1 - rest) / size)
+
+/** How many addresses from `first` to `last` may be handed out. */
+const usable = (first: number, last: number, { gateway, subnetMask }: NetworkSettings): number => {
+  const subnet = 2 ** 32 - toNumber(subnetMask)
+  const ends = subnet > 2 ? withRest(0, subnet, first, last) + withRest(subnet - 1, subnet, first, last) : 0
+  const through = gateway === undefined ? -1 : toNumber(gateway)
+  const isEnd = subnet > 2 && (through % subnet === 0 || through % subnet === subnet - 1)
+  return last - first + 1 - ends - (through >= first && through <= last && !isEnd ? 1 : 0)
+}
+
 export class IpRanges {
   readonly #blocks: ReadonlyArray<Block>
   /** How many addresses can be handed out. */
@@ -65,7 +78,7 @@ export class IpRanges {
     let next = 0
     for (const { first, last, network } of sorted) {
       const from = Math.max(first, next)
-      for (let n = from; n <= last; n++) if (!excluded(n, network)) total++
+      if (from <= last) total += usable(from, last, network)
       next = Math.max(next, last + 1)
     }
     return total
