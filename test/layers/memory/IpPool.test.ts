@@ -92,6 +92,11 @@ describe("the addresses of a range", () => {
       "are all of them under a mask that has no broadcast",
       network("10.0.0.0/31", { subnetMask: "255.255.255.254" }),
       ["10.0.0.0", "10.0.0.1"]
+    ],
+    [
+      "leave out once a gateway that is an end of its subnet",
+      network("10.0.0.0/31,10.0.1.254/31", { gateway: "10.0.0.0" }),
+      ["10.0.0.1", "10.0.1.254"]
     ]
   ]
 
