@@ -83,6 +83,21 @@ describe("a machine whose worker", () => {
     })
   )
 
+  it.effect("signs in while CDS lists no workers is left to its job, however long that lasts", () =>
+    Effect.gen(function* () {
+      const times = { ...defaultTimes, workerRegistrationTtlMs: 5 * 60_000 }
+      const scene = yield* makeScene({ settings: { times } })
+      yield* scene.cds.fault({ kind: "answer", status: 503, path: "/v2/worker", times: 1_000 })
+      const [id = ""] = yield* scene.cds.enqueue({ durationMs: 20 * 60_000 })
+      yield* TestClock.adjust("30 minutes")
+      yield* scene.cds.clearFaults
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(yield* takes(scene, id), 1)
+      assert.strictEqual((yield* scene.cds.job(id))?.status, "Success")
+      assert.deepStrictEqual(yield* faults(scene, 2), [])
+    })
+  )
+
   it.effect("cannot start tells its job the exit code and the end of its log", () =>
     Effect.gen(function* () {
       const scene = yield* makeScene()

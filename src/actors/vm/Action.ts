@@ -30,4 +30,14 @@ export type Action =
   | { readonly _tag: "Alarm"; readonly text: string }
 
 /** What runs while the machine is in a state; its end is an event. Leaving the state interrupts it. */
-export type Work = "clone" | "boot" | "settle" | "claim" | "take" | "power" | "bootstrap" | "unclaim" | "reap"
+export type Work =
+  | "clone"
+  | "boot"
+  | "settle"
+  | "claim"
+  | "take"
+  | "power"
+  | "bootstrap"
+  | "inquire"
+  | "unclaim"
+  | "reap"

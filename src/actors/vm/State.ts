@@ -58,8 +58,17 @@ export type VmState =
     }
   /** The job is taken; powering on and getting ready. `on`: seen powered on. */
   | { readonly _tag: "Powered"; readonly claim: Claim; readonly on: boolean }
-  /** The bootstrap is recorded. `signedIn`: CDS knows the worker. `resumed`: taken over; the bootstrap may have been started before. */
-  | { readonly _tag: "Running"; readonly claim: Claim; readonly signedIn: boolean; readonly resumed: boolean }
+  /**
+   * The bootstrap is recorded. `signedIn`: CDS knows the worker. `resumed`: taken over; the bootstrap may have been started before.
+   * `overdue`: its time to sign in is over, and CDS is asked whether it has.
+   */
+  | {
+      readonly _tag: "Running"
+      readonly claim: Claim
+      readonly signedIn: boolean
+      readonly resumed: boolean
+      readonly overdue?: true
+    }
   /** The claim is being undone: back to the pool. */
   | { readonly _tag: "Returning" }
   /** Cannot be acted upon (host disconnected, question pending); goes on where it was when it can. */

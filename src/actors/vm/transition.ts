@@ -452,17 +452,20 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       Cancel: dropped(),
       Failed: failed("starting its worker"),
       Deadline: cell(
-        ["Reaping"],
-        "its time is over: a job that had a worker fails, else it is given back",
+        ["Running", "Reaping"],
+        "its time is over: a job that had a worker fails; else CDS is asked whether it has one",
         (vm, _, env) =>
           vm.state.signedIn
             ? reap(vm, env, `the worker's time (workerTTL) is over`, "fail")
-            : fail(vm, env, "its worker did not sign in within workerRegistrationTTL")
+            : enter(vm, { ...vm.state, overdue: true }, env)
+      ),
+      Refused: cell(["Reaping"], "CDS knows no such worker: given back", (vm, event, env) =>
+        fail(vm, env, event.reason)
       ),
       Reap: asked(),
       Reserve: tooLate()
     },
-    ["Cloned", "Done", "Refused", "Conceded", "Settled"]
+    ["Cloned", "Done", "Conceded", "Settled"]
   ),
 
   Returning: row<"Returning">("the claim is being undone by another guarded reconfigure")(
@@ -591,7 +594,8 @@ export const workOf = (state: VmState): Work | undefined => {
     case "Powered":
       return "power"
     case "Running":
-      return state.signedIn ? undefined : "bootstrap"
+      if (state.signedIn) return undefined
+      return state.overdue ? "inquire" : "bootstrap"
     case "Returning":
       return "unclaim"
     case "Reaping":

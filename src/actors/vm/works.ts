@@ -14,7 +14,7 @@ import { makeWorking } from "./works/worker.ts"
 export const makeWorks = Effect.gen(function* () {
   const { clone, boot, settle } = yield* makeHatching
   const { claim, take, unclaim } = yield* makeClaiming
-  const { power, bootstrap } = yield* makeWorking
+  const { power, bootstrap, inquire } = yield* makeWorking
   const { reap, settleJob } = yield* makeReaping
   const works: { readonly [W in Work]: (work: WorkContext) => Effect.Effect<VmEvent | undefined> } = {
     clone: (work) => ending(clone(work)),
@@ -24,6 +24,7 @@ export const makeWorks = Effect.gen(function* () {
     take: (work) => ending(take(work)),
     power: (work) => ending(power(work)),
     bootstrap: (work) => ending(bootstrap(work)),
+    inquire: (work) => ending(inquire(work)),
     unclaim: (work) => ending(unclaim(work)),
     reap: (work) => ending(reap(work))
   }

@@ -131,6 +131,7 @@ export const states = {
   poweredOn: { _tag: "Powered", claim, on: true },
   running: { _tag: "Running", claim, signedIn: false, resumed: false },
   resumed: { _tag: "Running", claim, signedIn: false, resumed: true },
+  overdue: { _tag: "Running", claim, signedIn: false, resumed: false, overdue: true },
   working: { _tag: "Running", claim, signedIn: true, resumed: false },
   returning: { _tag: "Returning" },
   heldBooting: { _tag: "Held", was: { _tag: "Booting" }, remaining: 4 * minute },

@@ -300,7 +300,7 @@ describe("a machine with a job", () => {
       [states.powered, failed, /its boot failed: the disk is full/],
       [states.powered, deadline, /its boot took too long/],
       [states.running, failed, /starting its worker failed: the disk is full/],
-      [states.running, deadline, /did not sign in within workerRegistrationTTL/]
+      [states.overdue, { _tag: "Refused", reason: "its worker did not sign in" }, /its worker did not sign in/]
     ]
     for (const [state, event, text] of trouble) {
       const end = after(machine(state), event)
@@ -335,6 +335,16 @@ describe("a machine with a job", () => {
     assert.strictEqual(workOf(working.vm.state), undefined)
     const again = after(working.vm, { _tag: "SignedIn" }, later(30 * minute))
     assert.strictEqual(again.vm.deadline, working.vm.deadline)
+  })
+
+  it("is not reaped when its time to sign in is over, before CDS has said that it has not", () => {
+    const overdue = after(machine(states.running), deadline)
+    assert.deepStrictEqual(overdue.vm.state, states.overdue)
+    assert.strictEqual(workOf(overdue.vm.state), "inquire")
+    assert.isTrue(overdue.entered)
+    const working = after(overdue.vm, { _tag: "SignedIn" })
+    assert.strictEqual(working.vm.deadline, claim.startedAt + times.workerTtlMs)
+    assert.strictEqual(workOf(working.vm.state), undefined)
   })
 
   it("fails its job when the time of a worker that signed in is over", () => {
@@ -481,7 +491,7 @@ describe("the table", () => {
       const first = after(vm, frozen(event), frozen(env))
       assert.deepStrictEqual(after(vm, event, env), first)
     }
-    assert.strictEqual(all.length, 23 * 26)
+    assert.strictEqual(all.length, 24 * 26)
   })
 
   it("gives every state but the ends a deadline, wherever it comes from", () => {

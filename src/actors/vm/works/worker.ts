@@ -97,10 +97,14 @@ export const makeWorking = Effect.gen(function* () {
     )
   })
 
+  /** A worker may be at work: whatever a question about it comes to, it is asked again for as long as the state lasts. */
+  const processes = (ref: MachineRef, login: GuestLogin, pid: number | undefined) =>
+    Effect.retry(guest.processes(ref, login, pid), patience)
+
   /** The bootstrap names the worker in its text, so that it can be found again. */
   const find = (ref: MachineRef, login: GuestLogin, workerName: string) =>
     Effect.map(
-      persist(guest.processes(ref, login, undefined)),
+      processes(ref, login, undefined),
       (all) => all.find((process) => process.commandLine.includes(workerName))?.pid
     )
 
@@ -126,11 +130,21 @@ export const makeWorking = Effect.gen(function* () {
     while (true) {
       yield* Effect.sleep(pause)
       pause = Math.min(30_000, pause * 2)
-      const found = yield* persist(guest.processes(ref, login, pid))
+      const found = yield* processes(ref, login, pid)
       const exitCode = found[0]?.exitCode
       if (exitCode === undefined) continue
       return { _tag: "Exited", exitCode, log: exitCode === 0 ? "" : yield* logTail(ref, login) } as const
     }
+  })
+
+  /** Its time to sign in is over. It may have done so unseen, while CDS did not answer: so CDS is asked until it does. */
+  const inquire = Effect.fnUntraced(function* (work: WorkContext) {
+    const claimed = claimOf(work.vm().state)
+    const workers = yield* Effect.retry(cds.workers, patience)
+    const worker = workers.find(({ name }) => name === claimed?.workerName)
+    if (worker === undefined)
+      return { _tag: "Refused", reason: "its worker did not sign in within workerRegistrationTTL" } as const
+    return worker.status === "Disabled" ? ({ _tag: "Disabled" } as const) : ({ _tag: "SignedIn" } as const)
   })
 
   const logTail = (ref: MachineRef, login: GuestLogin): Effect.Effect<string> =>
@@ -140,5 +154,5 @@ export const makeWorking = Effect.gen(function* () {
       Effect.orElseSucceed(() => "")
     )
 
-  return { power, bootstrap }
+  return { power, bootstrap, inquire }
 })
