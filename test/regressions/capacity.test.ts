@@ -20,6 +20,8 @@ const three = { provision: [{ template: "debian12", number: 3 }] }
 
 const done = (stand: Stand, id: string) => until("the job is done", () => job(stand, id).status === "Success")
 
+const value = (metric: Metric.Gauge<number>) => Effect.map(Metric.value(metric), (state) => state.value)
+
 /** The most jobs that were with this hatchery at once, until all are done. */
 const mostAtOnce = Effect.fnUntraced(function* (stand: Stand, ids: ReadonlyArray<string>) {
   let most = 0
@@ -74,7 +76,6 @@ describe("capacity and metrics", () => {
       const stand = yield* hatched()
       yield* stand.vcenter.inject({ _tag: "Restart", downMs: 10 * 60_000 })
       yield* pass("5 minutes")
-      const value = (metric: Metric.Gauge<number>) => Effect.map(Metric.value(metric), (state) => state.value)
       assert.strictEqual(yield* value(Metrics.machines), 2)
       assert.strictEqual(yield* value(Metrics.provisionReady), 2)
       assert.strictEqual(yield* value(Metrics.pendingWorkers), 0)
@@ -95,7 +96,7 @@ describe("capacity and metrics", () => {
   )
 
   regression(
-    "O8",
+    "O1",
     "the default flavor is the size of a job that names none",
     Effect.gen(function* () {
       const flavors = [
