@@ -45,7 +45,7 @@ export class Guest extends Context.Service<
       login: GuestLogin,
       pid: number | undefined
     ) => Effect.Effect<ReadonlyArray<GuestProcess>, GuestError>
-    /** The last `maxBytes` of a guest file as text. */
+    /** The last `maxBytes` of a guest file as text, without credentials that it may hold. */
     readonly tail: (
       ref: MachineRef,
       login: GuestLogin,

@@ -4,6 +4,7 @@ import type { Redacted } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { HttpClientError, HttpMethod } from "effect/http"
 import { CdsError } from "../../schema/Errors.ts"
+import { scrub } from "../scrub.ts"
 import { goTime } from "./GoTime.ts"
 import { ErrorId, WireFailure } from "./wire/Failure.ts"
 
@@ -76,7 +77,7 @@ const refusal = (call: string, { status, body }: Answer): AttemptFailed => {
       kind: kindOf(status, failure?.id),
       status,
       ...(failure === undefined ? {} : { id: failure.id }),
-      message: failure?.message ? `HTTP ${status}: ${failure.message}${detail}` : `HTTP ${status}`
+      message: failure?.message ? `HTTP ${status}: ${scrub(failure.message + detail)}` : `HTTP ${status}`
     }),
     again: status === 409 || status >= 500,
     uncertain: status >= 500

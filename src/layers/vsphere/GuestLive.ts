@@ -9,7 +9,8 @@ import type { MachineRef } from "../../schema/Machine.ts"
 import type { GuestLogin, GuestProgram } from "../../services/Guest.ts"
 import { Guest } from "../../services/Guest.ts"
 import type { Inventory } from "../../services/Inventory.ts"
-import type { Settings } from "../../services/Settings.ts"
+import { Settings } from "../../services/Settings.ts"
+import { scrub } from "../scrub.ts"
 import { guestFailed, guestRefused } from "./guestFaults.ts"
 import { makeReadiness } from "./GuestReadiness.ts"
 import { MachineCalls, machineRef } from "./MachineCalls.ts"
@@ -46,7 +47,15 @@ const programSpec = ({ script, env }: GuestProgram): WireValue => ({
   envVariables: Object.entries(env).map(([name, value]) => `${name}=${Redacted.value(value)}`)
 })
 
+/** The end of a file as text. One that was cut off begins after the word that the cut went through: it may be half a token. */
+const tailText = (bytes: Uint8Array, maxBytes: number): string => {
+  const text = new TextDecoder().decode(bytes)
+  return bytes.length < maxBytes ? text : text.replace(/^\S+/, "")
+}
+
 const make = Effect.gen(function* () {
+  const { worker } = yield* Settings
+  const secrets = [...Object.values(worker.injectEnvVars), worker.log.graylog.extraValue]
   const vim = yield* VimSession
   const calls = yield* MachineCalls
 
@@ -112,7 +121,7 @@ const make = Effect.gen(function* () {
         return yield* vim.download(url, maxBytes)
       })
       const bytes = yield* read.pipe(Effect.mapError(guestFailed(ref, "InitiateFileTransferFromGuest")))
-      return new TextDecoder().decode(bytes)
+      return scrub(tailText(bytes, maxBytes), [...secrets, Redacted.value(login.password)])
     })
   })
 })

@@ -12,6 +12,7 @@ import { Context, Deferred, Duration, Effect, Layer, Redacted, Schema } from "ef
 import type { Scope } from "effect"
 import type { VimError } from "../../schema/Errors.ts"
 import { VimFault, VimMalformed, VimUnreachable } from "../../schema/Errors.ts"
+import { scrub } from "../scrub.ts"
 import type { ManagedObjectRef } from "./ServiceContent.ts"
 import { ServiceContent, serviceInstance } from "./ServiceContent.ts"
 import type { VimOperation, WireValue } from "./Vim.ts"
@@ -84,6 +85,7 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
     const send = (operation: VimOperation, args: Args, deadline: Duration.Input = deadlineOf(operation)) =>
       vim.call(operation, args).pipe(
         within(operation, deadline),
+        Effect.mapError(withoutSecrets(args)),
         Effect.tap(() => Effect.sync(() => (trouble = undefined))),
         Effect.tapError((error) => Effect.sync(() => (trouble = error._tag === "VimFault" ? undefined : error.reason))),
         Effect.withSpan(`Vim.${operation}`, { attributes: { "vim.operation": operation, ...targetOf(args) } })
@@ -166,6 +168,27 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
       }).pipe(Effect.timeoutOption(logoutDeadline), Effect.asVoid)
     })
   })
+
+const field = (value: WireValue, key: string): WireValue =>
+  typeof value === "object" && !Array.isArray(value) && key in value ? (value as Args)[key] : undefined
+
+/** What must not be seen of a call: the password of a login, the guest's, and the environment of a guest's program. */
+const secretsOf = (args: Args): ReadonlyArray<string> => {
+  const variables = field(args["spec"], "envVariables")
+  const passwords = [args["password"], field(args["auth"], "password")]
+  const values = Array.isArray(variables) ? variables.map((one) => String(one).replace(/^[^=]*=/, "")) : []
+  return [...passwords, ...values].filter((secret) => typeof secret === "string")
+}
+
+/** A vCenter may repeat in a fault what it was sent. */
+const withoutSecrets =
+  (args: Args) =>
+  (error: VimFault | VimUnreachable): VimFault | VimUnreachable => {
+    const { operation } = error
+    return error._tag === "VimFault"
+      ? new VimFault({ operation, fault: error.fault, message: scrub(error.message, secretsOf(args)) })
+      : error
+  }
 
 const within =
   (operation: string, deadline: Duration.Input) =>
