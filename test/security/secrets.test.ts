@@ -79,17 +79,17 @@ describe("the search for secrets", () => {
   })
 })
 
-describe("no secret is in a log line, a span, the event log, the monitor, an annotation or a message to CDS", () => {
-  const quiet = (title: string, make: Effect.Effect<Deviation> | Deviation, happened: RegExp) =>
-    it.effect(title, () =>
-      Effect.gen(function* () {
-        const deviation = Effect.isEffect(make) ? yield* make : make
-        const { secrets, said } = yield* jobWith(deviation)
-        assert.match(said, happened)
-        assert.deepStrictEqual(leaks(said, secrets), [])
-      })
-    )
+const quiet = (title: string, make: Effect.Effect<Deviation> | Deviation, happened: RegExp) =>
+  it.effect(title, () =>
+    Effect.gen(function* () {
+      const deviation = Effect.isEffect(make) ? yield* make : make
+      const { secrets, said } = yield* jobWith(deviation)
+      assert.match(said, happened)
+      assert.deepStrictEqual(leaks(said, secrets), [])
+    })
+  )
 
+describe("no secret is in a log line, a span, the event log, the monitor, an annotation or a message to CDS", () => {
   it.effect("when a job is served from its signin to the removal of its machine", () =>
     Effect.gen(function* () {
       const { secrets, said, lines, spans, environments, world } = yield* jobWith()

@@ -47,10 +47,10 @@ const programSpec = ({ script, env }: GuestProgram): WireValue => ({
   envVariables: Object.entries(env).map(([name, value]) => `${name}=${Redacted.value(value)}`)
 })
 
-/** The end of a file as text. One that was cut off begins after the word that the cut went through: it may be half a token. */
+/** The end of a file as text. Where it was cut off, a long word at the beginning goes: it may be half a token. */
 const tailText = (bytes: Uint8Array, maxBytes: number): string => {
   const text = new TextDecoder().decode(bytes)
-  return bytes.length < maxBytes ? text : text.replace(/^\S+/, "")
+  return bytes.length < maxBytes ? text : text.replace(/^[\w+/=.-]{16,}/, "")
 }
 
 const make = Effect.gen(function* () {
