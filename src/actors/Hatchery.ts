@@ -101,16 +101,15 @@ export class Hatchery extends Context.Service<
           return
         }
         const { facts } = change
+        yield* change._tag === "Gone" ? ips.forget(facts) : ips.observe(facts)
         // A machine in the making shows before its uuid does.
         if (facts.id === "") return
         const handle = registry.machines.get(facts.id)
         if (change._tag === "Gone") {
-          yield* ips.forget(facts)
           if (handle === undefined) yield* ips.release(facts.id)
           else if ((handle.vm.ref ?? facts.ref) === facts.ref) yield* send(handle, { _tag: "Gone" })
           return
         }
-        yield* ips.observe(facts)
         if (handle !== undefined) yield* send(handle, { _tag: "Seen", facts })
         else if (yield* Deferred.isDone(adopted)) yield* adopt(facts)
       })

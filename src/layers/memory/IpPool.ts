@@ -8,9 +8,12 @@ import { Settings, type NetworkSettings } from "../../services/Settings.ts"
 import type { Addressing } from "../../services/VSphere.ts"
 import { IpRanges } from "./IpRanges.ts"
 
-const addressesOf = (facts: MachineFacts): ReadonlyArray<string> => {
-  const annotated = parse(facts.annotation)?.ipAddress
-  return [...(annotated === undefined ? [] : [annotated]), ...facts.guest.addresses.flat()]
+/** `provision-v2-ip-10-0-0-5-…`: a machine in the making shows its name long before its annotation. */
+const inName = /^provision-v2-ip-(\d+)-(\d+)-(\d+)-(\d+)-/
+
+const addressesOf = ({ annotation, guest, name }: MachineFacts): ReadonlyArray<string> => {
+  const written = parse(annotation)?.ipAddress ?? inName.exec(name)?.slice(1).join(".")
+  return [...(written === undefined ? [] : [written]), ...guest.addresses.flat()]
 }
 
 const count = (counts: Map<string, number>, ips: ReadonlyArray<string>, by: number) => {

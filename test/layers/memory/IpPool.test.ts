@@ -237,6 +237,18 @@ describe("a lease", () => {
 describe("addresses of machines of others", () => {
   const three = [network("10.0.0.1/32,10.0.0.2/31")]
 
+  it.effect("does not hand out the address in the name of a machine in the making, which has no annotation yet", () =>
+    pool([network("10.0.0.0/29")], (ips) =>
+      Effect.gen(function* () {
+        const making = facts("vm-1", { id: "", name: "provision-v2-ip-10-0-0-1-quick-selby" })
+        yield* ips.observe(making)
+        assert.strictEqual(yield* leaseIp(ips, "machine"), "10.0.0.2")
+        yield* ips.forget(making)
+        assert.strictEqual(yield* leaseIp(ips, "other"), "10.0.0.1")
+      })
+    )
+  )
+
   it.effect("are left out: what their cards show and what their annotation says", () =>
     pool(three, (ips) =>
       Effect.gen(function* () {
