@@ -125,9 +125,9 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
   return stage
 })
 
-/** What nobody but its owner may change of a machine. One of ours that somebody took over may still go off by itself. */
-export const imprint = ({ name, annotation, power, cpus, memoryMB, changeVersion, origin }: Machine): string =>
-  JSON.stringify([name, annotation, origin === "clone" ? "" : power, cpus, memoryMB, changeVersion])
+/** What nobody but its owner may change of a machine. Its power is not in it: a guest may go off by itself. */
+export const imprint = ({ name, annotation, cpus, memoryMB, changeVersion }: Machine): string =>
+  JSON.stringify([name, annotation, cpus, memoryMB, changeVersion])
 
 /** True when no hatchery here owns the machine, by its annotation. */
 export const isNobodys = ({ sites }: Stage, machine: Machine): boolean => {

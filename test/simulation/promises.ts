@@ -51,7 +51,9 @@ const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> 
   }
   return [...stage.vcenter.addresses()].flatMap(([ip, names]) => {
     const holders = names.filter(counts)
-    return holders.length > 1 ? [`the address ${ip} is on ${holders.join(" and on ")}`] : []
+    return holders.length > 1 && holders.some((name) => machines.get(name)?.origin === "clone")
+      ? [`the address ${ip} is on ${holders.join(" and on ")}`]
+      : []
   })
 }
 
