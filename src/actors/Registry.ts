@@ -9,6 +9,7 @@ import { Ids } from "../services/Ids.ts"
 import { IpPool } from "../services/IpPool.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { Settings } from "../services/Settings.ts"
+import { makeDeadlines } from "./Deadlines.ts"
 import { Signals } from "./Signals.ts"
 import type { Action } from "./vm/Action.ts"
 import type { VmEvent } from "./vm/Event.ts"
@@ -143,7 +144,9 @@ export class Registry extends Context.Service<
         )
       }
 
+      const { arm } = yield* makeDeadlines(machines)
       const doing: Doing = {
+        arm,
         env,
         act,
         told,

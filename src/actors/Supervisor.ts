@@ -2,7 +2,7 @@
  * Restarting what crashes, in the manner of OTP: within a window of intensity, with a pause that grows, and never silently. Outages are
  * states and not crashes: only defects and failures that nobody handled come here (design, "Supervision").
  */
-import { Cause, Clock, Data, Duration, Effect, Exit } from "effect"
+import { Cause, Clock, Data, Duration, Effect } from "effect"
 
 /** More crashes than the intensity allows. */
 export class GaveUp extends Data.TaggedError("GaveUp")<{
@@ -23,18 +23,28 @@ const pause = (crashes: number): Duration.Duration => Duration.millis(Math.min(3
 /** Runs a child until it ends; restarts it when it crashes; gives up when it crashes too often. Interruption passes through. */
 export const supervised =
   (child: string, intensity: Intensity = usual) =>
-  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, GaveUp, R> =>
-    Effect.gen(function* () {
-      const within = Duration.toMillis(intensity.within)
-      let crashes: ReadonlyArray<number> = []
-      while (true) {
-        const exit = yield* Effect.exit(self)
-        if (Exit.isSuccess(exit)) return exit.value
-        if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
-        const now = yield* Clock.currentTimeMillis
-        crashes = [...crashes.filter((at) => now - at < within), now]
-        yield* Effect.logError(`${child} crashed (${crashes.length} in the window of ${within} ms)`, exit.cause)
-        if (crashes.length > intensity.max) return yield* new GaveUp({ child, last: String(Cause.squash(exit.cause)) })
-        yield* Effect.sleep(pause(crashes.length))
-      }
-    })
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, GaveUp, R> => {
+    const attempt = (crashes: ReadonlyArray<number>): Effect.Effect<A, GaveUp, R> =>
+      Effect.catchCause(self, (cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.interrupt
+          : Effect.flatMap(recover(child, intensity, crashes, cause), attempt)
+      )
+    return attempt([])
+  }
+
+/** The crashes that count from here on, after the pause that they ask for. */
+const recover = Effect.fnUntraced(function* (
+  child: string,
+  intensity: Intensity,
+  before: ReadonlyArray<number>,
+  cause: Cause.Cause<unknown>
+) {
+  const within = Duration.toMillis(intensity.within)
+  const now = yield* Clock.currentTimeMillis
+  const crashes = [...before.filter((at) => now - at < within), now]
+  yield* Effect.logError(`${child} crashed (${crashes.length} in the window of ${within} ms)`, cause)
+  if (crashes.length > intensity.max) return yield* new GaveUp({ child, last: String(Cause.squash(cause)) })
+  yield* Effect.sleep(pause(crashes.length))
+  return crashes
+})

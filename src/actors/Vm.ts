@@ -2,7 +2,7 @@
  * The actor of one machine: a fiber, a mailbox, its state in a field. It takes an event, asks the table (`vm/transition.ts`), does the
  * actions in order and runs the work of the state it entered; the work's end is an event again.
  */
-import { Cause, Clock, Effect, Exit, Fiber, Option, Queue, Scope, Tracer } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Queue, Tracer } from "effect"
 import type { JobId } from "../schema/Job.ts"
 import type { MachineId } from "../schema/Machine.ts"
 import type { Action, Work } from "./vm/Action.ts"
@@ -29,6 +29,8 @@ export interface VmHandle {
   lease: JobId | undefined
   /** The job's span, parent of all that is done for it; ended by the actor. */
   trace: Tracer.Span | undefined
+  /** The deadline that the actor was told last. */
+  toldDeadline: number | undefined
 }
 
 /** What an actor needs of the world; the registry binds it once for all. */
@@ -38,10 +40,19 @@ export interface Doing {
   readonly work: (handle: VmHandle, work: Work) => Effect.Effect<VmEvent | undefined>
   readonly act: (handle: VmHandle, action: Action) => Effect.Effect<void>
   readonly told: (before: Vm, event: VmEvent, after: Vm) => Effect.Effect<void>
+  /** Has the actor told when its deadline comes. */
+  readonly arm: (handle: VmHandle) => Effect.Effect<void>
 }
 
 export const makeHandle = (vm: Vm): Effect.Effect<VmHandle> =>
-  Effect.map(Queue.unbounded<Message>(), (mailbox) => ({ id: vm.id, mailbox, vm, lease: undefined, trace: undefined }))
+  Effect.map(Queue.unbounded<Message>(), (mailbox) => ({
+    id: vm.id,
+    mailbox,
+    vm,
+    lease: undefined,
+    trace: undefined,
+    toldDeadline: undefined
+  }))
 
 export const send = (handle: VmHandle, event: VmEvent): Effect.Effect<void> =>
   Effect.sync(() => {
@@ -49,46 +60,42 @@ export const send = (handle: VmHandle, event: VmEvent): Effect.Effect<void> =>
   })
 
 /** The whole life of an actor. Ends with its machine's. */
-export const run = (handle: VmHandle, doing: Doing): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    while (!isEnd(handle.vm.state)) {
-      let lives = 0
-      const life = Effect.suspend(() => Effect.scoped(live(handle, doing, lives++ > 0)))
-      yield* supervised(`actor of ${nameOf(handle.vm)}`)(life).pipe(
-        Effect.catchTag("GaveUp", (failure) => giveUp(handle, doing, failure.last))
-      )
-    }
-    yield* endTrace(handle, Exit.void)
-  })
+export const run = (handle: VmHandle, doing: Doing): Effect.Effect<void> => {
+  let lives = 0
+  const life = Effect.suspend(() => live(handle, doing, lives++ > 0))
+  return supervised(`actor of ${nameOf(handle.vm)}`)(life).pipe(
+    Effect.catchTag("GaveUp", ({ last }) => Effect.andThen(giveUp(handle, doing, last), run(handle, doing)))
+  )
+}
 
 /** One life, from its start or from a crash to the next. */
-const live = Effect.fnUntraced(function* (handle: VmHandle, doing: Doing, crashed: boolean) {
-  const scope = yield* Effect.scope
+const live = (handle: VmHandle, doing: Doing, crashed: boolean): Effect.Effect<void> => {
   const working: Working = { entry: 0, fiber: undefined }
+  return Effect.onError(loop(handle, doing, working, crashed), () => leave(working))
+}
+
+const loop = Effect.fnUntraced(function* (handle: VmHandle, doing: Doing, working: Working, crashed: boolean) {
   if (crashed) handle.vm = { ...handle.vm, state: resumed(handle.vm.state) }
-  yield* begin(handle, doing, working, scope, handle.vm, undefined)
+  handle.toldDeadline = undefined
+  yield* begin(handle, doing, working, handle.vm, undefined)
   while (!isEnd(handle.vm.state)) {
-    const message = yield* next(handle)
-    if (message.entry !== undefined && message.entry !== working.entry) continue
-    const before = handle.vm
+    yield* doing.arm(handle)
+    const message = yield* Queue.take(handle.mailbox)
     const env = yield* doing.env
+    if (isOld(message, handle.vm, working, env)) continue
+    const before = handle.vm
     const taken = step(before, message.event, env)
     handle.vm = taken.vm
     yield* doing.told(before, message.event, taken.vm)
-    yield* perform(handle, doing, working, scope, before, message.event, taken)
+    yield* perform(handle, doing, working, before, message.event, taken)
   }
+  yield* endTrace(handle, Exit.void)
 })
 
-/** The next message, or the state's deadline when that comes first. */
-const next = Effect.fnUntraced(function* (handle: VmHandle) {
-  const { deadline } = handle.vm
-  const waiting = Queue.take(handle.mailbox)
-  if (deadline === undefined) return yield* waiting
-  const left = deadline - (yield* Clock.currentTimeMillis)
-  if (left <= 0) return { event: { _tag: "Deadline" } } as Message
-  const message = yield* Effect.timeoutOption(waiting, left)
-  return Option.getOrElse(message, (): Message => ({ event: { _tag: "Deadline" } }))
-})
+/** The end of a work that was left, or a deadline that has moved since. */
+const isOld = ({ event, entry }: Message, { deadline }: Vm, working: Working, { now }: Env): boolean =>
+  (entry !== undefined && entry !== working.entry) ||
+  (event._tag === "Deadline" && (deadline === undefined || deadline > now))
 
 interface Working {
   entry: number
@@ -99,7 +106,6 @@ const perform = Effect.fnUntraced(function* (
   handle: VmHandle,
   doing: Doing,
   working: Working,
-  scope: Scope.Scope,
   before: Vm,
   event: VmEvent,
   taken: Step
@@ -107,23 +113,29 @@ const perform = Effect.fnUntraced(function* (
   for (const action of taken.actions) yield* doing.act(handle, action)
   if (handle.lease !== undefined && event._tag === "Reserve") handle.lease = undefined
   if (taken.entered || workOf(before.state) !== workOf(taken.vm.state))
-    yield* begin(handle, doing, working, scope, before, event)
+    yield* begin(handle, doing, working, before, event)
   const jobless = claimOf(taken.vm.state) === undefined
   if (jobless && (claimOf(before.state) !== undefined || event._tag === "Reserve")) yield* endTrace(handle, Exit.void)
 })
+
+/** Ends the work that is going on; an end of it that comes late is old. */
+const leave = (working: Working): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { fiber } = working
+    working.entry++
+    working.fiber = undefined
+    return fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
+  })
 
 /** Leaves the work of the state before and starts the one of the state now, each entry under a span of its own. */
 const begin = Effect.fnUntraced(function* (
   handle: VmHandle,
   doing: Doing,
   working: Working,
-  scope: Scope.Scope,
   before: Vm,
   event: VmEvent | undefined
 ) {
-  working.entry++
-  if (working.fiber !== undefined) yield* Fiber.interrupt(working.fiber)
-  working.fiber = undefined
+  yield* leave(working)
   const { vm } = handle
   const work = workOf(vm.state)
   const entry = working.entry
@@ -157,7 +169,7 @@ const begin = Effect.fnUntraced(function* (
     }
   })
   if (work === undefined) yield* spanned
-  else working.fiber = yield* Effect.forkIn(spanned, scope)
+  else working.fiber = yield* Effect.forkChild(spanned)
 })
 
 const endTrace = (handle: VmHandle, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
