@@ -87,12 +87,11 @@ describe("a claim", () => {
     "16",
     "a machine that somebody else claims in the same moment is theirs, and the job gets another one",
     Effect.gen(function* () {
-      const stand = yield* hatched()
+      const stand = yield* hatched({ latencyMs: 400 })
       const before = ready(stand).map(({ ref }) => ref.value)
-      yield* stand.vcenter.inject({ _tag: "SlowCall", operation: "ReconfigVM_Task", count: 1, delayMs: 5_000 })
       const claims = calls(stand, "ReconfigVM_Task").length
       const id = yield* order(stand)
-      yield* until("a claim is sent", () => calls(stand, "ReconfigVM_Task").length > claims, 100)
+      yield* until("a claim is sent", () => calls(stand, "ReconfigVM_Task").length > claims, 20)
       const target = calls(stand, "ReconfigVM_Task").at(-1)!.args["_this"] as { readonly value: string }
       const theirs = `{"hatchery_name":"magpie","worker_name":"w"}`
       stand.vcenter.others.annotate(target.value, theirs)
