@@ -11,10 +11,13 @@ const local = "localhost,127.0.0.1,::1"
 /** Name resolution and TCP together; a request as a whole has its own deadline. */
 const connectTimeoutMs = 30_000
 
+/** Bytes. A queue of 10,000 jobs has about 15 MiB. */
+const longestAnswer = 64 * 1024 * 1024
+
 const dispatcher = (insecure: boolean) => {
   const tls = { rejectUnauthorized: !insecure, timeout: connectTimeoutMs }
   const noProxy = [process.env["NO_PROXY"] ?? process.env["no_proxy"], local].filter(Boolean).join(",")
-  return new Undici.EnvHttpProxyAgent({ connect: tls, requestTls: tls, noProxy })
+  return new Undici.EnvHttpProxyAgent({ connect: tls, requestTls: tls, noProxy, maxResponseSize: longestAnswer })
 }
 
 /** Honours `api.http.insecure`. Keeps no cookies: CDS would believe one before the `Authorization` header (cds-contract 0.1). */

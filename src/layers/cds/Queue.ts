@@ -23,7 +23,14 @@ const decodeQueued = decode("poll", WireQueued)
 const decodeTaken = decodeBody("take", WireJob)
 const decodeJob = decodeBody("job", WireJobWithModel)
 
-const jobPath = (region: string, id: JobId) => `/v2/queue/${encodeURIComponent(region)}/job/${encodeURIComponent(id)}`
+/**
+ * A part of a path. `.` and `..` would lead to another call of the API, encoded or not; they are sent so that CDS reads a name that nobody
+ * has. Ids come from annotations, too, which others can write.
+ */
+const segment = (text: string): string =>
+  /^\.{0,2}$/.test(text) ? `%25${text}` : encodeURIComponent(text.toWellFormed())
+
+const jobPath = (region: string, id: JobId) => `/v2/queue/${segment(region)}/job/${segment(id)}`
 
 /** One entry of the queue; none where it is not understood, so that it does not hide the others. */
 const queued = (region: string) => (entry: unknown) =>
@@ -45,7 +52,7 @@ export const make = (session: Session, hatchery: string) => {
   /** The Waiting jobs that this hatchery may take. CDS wants the values of `osarch` as they are, slash included. */
   const waiting = Effect.fnUntraced(function* (region: string, osArch: ReadonlyArray<string>) {
     const query = osArch.map((value) => `osarch=${value}`).join("&")
-    const path = `/v2/queue/${encodeURIComponent(region)}${query === "" ? "" : `?${query}`}`
+    const path = `/v2/queue/${segment(region)}${query === "" ? "" : `?${query}`}`
     const answer = yield* Effect.mapError(session.call({ name: "poll", method: "GET", path }), ({ error }) => error)
     const entries = yield* Effect.forEach((yield* decodeQueue(answer)) ?? [], queued(region))
     return entries.flat()

@@ -25,12 +25,20 @@ const pair = ([key, value]: readonly [string, unknown]): string => {
   return `${key}=${/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)}`
 }
 
+/** Names and messages come from outside: what would move the cursor or colour a terminal is shown as `\u001b` and the like. */
+const printable = (text: string): string =>
+  text.replace(
+    // oxlint-disable-next-line no-control-regex
+    /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
+
 const textLine = (entry: Entry): string => {
   const at = entry.timestamp.slice(0, 19).replace("T", " ")
   const fields = Object.entries(entry.annotations).toSorted(([a], [b]) => (a < b ? -1 : 1))
   const cause = entry.cause === undefined ? [] : [`\n${entry.cause}`]
   const said = message(entry).replaceAll("\n", "\n  ")
-  return [at, `[${entry.level.toUpperCase()}]`, said, ...fields.map(pair), ...cause].join(" ")
+  return printable([at, `[${entry.level.toUpperCase()}]`, said, ...fields.map(pair), ...cause].join(" "))
 }
 
 const jsonLine = (entry: Entry): string =>

@@ -43,17 +43,24 @@ export const readReference = (vim: VimCalls, ref: Ref, path: string): Effect.Eff
 
 /**
  * Names from below `root` down to the entity, joined by `/`; from the outermost known compute resource or pool down when there is no
- * root. Undefined when the entity is not below the root.
+ * root. Undefined when the entity is not below the root, or is among its own parents.
  */
 export const pathOf = (
   of: Entity,
   entities: ReadonlyMap<string, Entity>,
   root: Ref | undefined
 ): string | undefined => {
-  const parent = entities.get(of.parent ?? "")
-  if (of.parent !== undefined && of.parent === root?.value) return of.name
-  if (parent === undefined || (root === undefined && parent.ref.type === "Folder"))
-    return root === undefined ? of.name : undefined
-  const above = pathOf(parent, entities, root)
-  return above === undefined ? undefined : `${above}/${of.name}`
+  const names: Array<string> = []
+  const seen = new Set<string>()
+  let at = of
+  while (!seen.has(at.ref.value)) {
+    seen.add(at.ref.value)
+    names.unshift(at.name)
+    if (at.parent !== undefined && at.parent === root?.value) return names.join("/")
+    const parent = entities.get(at.parent ?? "")
+    if (parent === undefined || (root === undefined && parent.ref.type === "Folder"))
+      return root === undefined ? names.join("/") : undefined
+    at = parent
+  }
+  return undefined
 }

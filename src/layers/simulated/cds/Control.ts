@@ -1,5 +1,6 @@
 /** The control port of the front: JSON over HTTP, by which another process orders jobs, sets faults and reads the state. */
 import { Clock, Effect, Schema } from "effect"
+import { refusal } from "../ControlGuard.ts"
 import { json, noContent, refusalAnswer } from "./Exchange.ts"
 import type { ApiAnswer, ApiRequest } from "./Exchange.ts"
 import { Fault, Switches } from "./Knobs.ts"
@@ -107,12 +108,22 @@ const routes: ReadonlyArray<{ readonly method: string; readonly pattern: string;
   { method: "POST", pattern: "/hatcheries/:name/region", handler: moveHatchery }
 ]
 
-/** Answers one request of the control port. Refusals have the API's own error shape. */
-export const makeControl = (api: SimCds) => {
+/** The request as it is behind the key. */
+const behind = (key: string, request: ApiRequest): Effect.Effect<ApiRequest, Refusal> => {
+  const reason = refusal(request.headers)
+  if (reason !== undefined) return Effect.fail(refuse("forbidden", reason))
+  return request.url.startsWith(`/${key}/`)
+    ? Effect.succeed({ ...request, url: request.url.slice(key.length + 1) })
+    : Effect.fail(refuse("notFound"))
+}
+
+/** Answers one request of the control port, whose paths stand behind `key`. Refusals have the API's own error shape. */
+export const makeControl = (api: SimCds, key: string) => {
   const route = makeRouter(routes)
   return (request: ApiRequest): Effect.Effect<ApiAnswer> =>
-    route(request).pipe(
+    behind(key, request).pipe(
+      Effect.flatMap(route),
       Effect.flatMap(({ handler, params }) => handler({ api, params, body: request.body })),
-      Effect.catchTag("Refusal", (refusal) => Effect.succeed(refusalAnswer(refusal, api.state.options.uuid())))
+      Effect.catchTag("Refusal", (refused) => Effect.succeed(refusalAnswer(refused, api.state.options.uuid())))
     )
 }

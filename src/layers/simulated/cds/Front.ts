@@ -8,6 +8,7 @@
  */
 import { Effect } from "effect"
 import type { Scope } from "effect"
+import { host as controlHost, makeKey } from "../ControlGuard.ts"
 import { makeControl } from "./Control.ts"
 import { serve } from "./HttpFront.ts"
 import type { ListenFailed } from "./HttpFront.ts"
@@ -15,7 +16,7 @@ import { make } from "./SimCds.ts"
 import type { SimCds, SimCdsOptions } from "./SimCds.ts"
 
 export interface FrontOptions extends SimCdsOptions {
-  /** Loopback unless given. */
+  /** Loopback unless given; the control port is on loopback always. */
   readonly host?: string
   /** 0 or absent = a free port; the same for the control port. */
   readonly port?: number
@@ -26,6 +27,7 @@ export interface Front {
   readonly api: SimCds
   /** `http://host:port`, what a hatchery has as `api.http.url`. */
   readonly apiUrl: string
+  /** With the key of the control port in it. */
   readonly controlUrl: string
   readonly port: number
   readonly controlPort: number
@@ -38,10 +40,11 @@ export const front = Effect.fnUntraced(function* (
   const host = options.host ?? "127.0.0.1"
   const api = yield* make(options)
   const port = yield* serve(api, host, options.port ?? 0)
-  const controlPort = yield* serve({ handle: makeControl(api) }, host, options.controlPort ?? 0)
+  const key = makeKey()
+  const controlPort = yield* serve({ handle: makeControl(api, key) }, controlHost, options.controlPort ?? 0)
   const apiUrl = `http://${host}:${port}`
   api.state.apiUrl = apiUrl
-  return { api, apiUrl, controlUrl: `http://${host}:${controlPort}`, port, controlPort }
+  return { api, apiUrl, controlUrl: `http://${controlHost}:${controlPort}/${key}`, port, controlPort }
 })
 
 export interface ExampleConfig {

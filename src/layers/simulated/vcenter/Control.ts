@@ -10,10 +10,11 @@
  * - `POST /timings` (`{"scale":0.1}`)
  * - `POST /machines/:name/power-on|power-off|destroy|disturb|rename|annotate`, the last two with `{"to":"..."}`: other people's deeds
  *
- * A body that is wrong answers 400 with the reason, an unknown machine 404.
+ * A body that is wrong answers 400 with the reason, an unknown machine 404. All paths stand behind the port's key (`ControlGuard.ts`).
  */
 import { Clock, Effect, Layer, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { refusal } from "../ControlGuard.ts"
 import { SimFault } from "./FaultBook.ts"
 import type { SimVCenterHandle } from "./Handle.ts"
 import type { Machine } from "./Machine.ts"
@@ -117,14 +118,28 @@ const routes = (vcenter: SimVCenterHandle) => {
   ]
 }
 
-/** The routes, each answering a wrong body with 400. */
-export const control = (vcenter: SimVCenterHandle) =>
+/** Hands on what passes the guard of control ports. */
+const guarded = <E, R>(handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+    const message = refusal(headers)
+    return message === undefined ? handler : Effect.succeed(json({ message }, 403))
+  })
+
+/** The routes behind the key, each answering a wrong body with 400. */
+export const control = (vcenter: SimVCenterHandle, key: string) =>
   HttpRouter.addAll(
-    routes(vcenter).map((route) => ({
-      ...route,
-      handler: Effect.catchTags(route.handler, {
-        SchemaError: (error) => Effect.succeed(json({ message: error.message }, 400)),
-        HttpServerError: (error) => Effect.succeed(json({ message: error.message }, 400))
-      })
-    }))
+    routes(vcenter).map((route) =>
+      HttpRouter.prefixRoute(
+        {
+          ...route,
+          handler: guarded(
+            Effect.catchTags(route.handler, {
+              SchemaError: (error) => Effect.succeed(json({ message: error.message }, 400)),
+              HttpServerError: (error) => Effect.succeed(json({ message: error.message }, 400))
+            })
+          )
+        },
+        `/${key}`
+      )
+    )
   ).pipe(Layer.orDie)

@@ -7,6 +7,7 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Effect, Layer } from "effect"
 import type { Scope } from "effect"
 import { HttpRouter, HttpServer, HttpServerError } from "effect/http"
+import { host as controlHost, makeKey } from "../ControlGuard.ts"
 import { serveVim } from "../../vsphere/soap/VimServer.ts"
 import { control } from "./Control.ts"
 import type { SimVCenterHandle } from "./Handle.ts"
@@ -30,21 +31,23 @@ export interface Front {
   readonly vcenter: SimVCenterHandle
   /** What a hatchery has as endpoint, e.g. `http://127.0.0.1:8989/sdk`. */
   readonly url: string
+  /** With the key of the control port in it. */
   readonly controlUrl: string
 }
 
 const serveControl = Effect.fnUntraced(function* (vcenter: SimVCenterHandle, port: number) {
   const server = NodeHttpServer.layerServer(() => createServer(), {
     port,
-    host: "127.0.0.1",
+    host: controlHost,
     gracefulShutdownTimeout: "1 second"
   })
-  const context = yield* HttpRouter.serve(control(vcenter), { disableLogger: true, disableListenLog: true }).pipe(
+  const key = makeKey()
+  const context = yield* HttpRouter.serve(control(vcenter, key), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provideMerge(server),
     Layer.build
   )
   const { address } = Context.get(context, HttpServer.HttpServer)
-  return HttpServer.formatAddress(address)
+  return `${HttpServer.formatAddress(address)}/${key}`
 })
 
 /** Serves until the scope ends. */
