@@ -110,7 +110,11 @@ const perform = Effect.fnUntraced(function* (
   event: VmEvent,
   taken: Step
 ) {
-  for (const action of taken.actions) yield* doing.act(handle, action)
+  const { trace } = handle
+  for (const action of taken.actions) {
+    const acting = doing.act(handle, action)
+    yield* trace === undefined ? acting : Effect.withParentSpan(acting, trace)
+  }
   if (handle.lease !== undefined && event._tag === "Reserve") handle.lease = undefined
   if (taken.entered || workOf(before.state) !== workOf(taken.vm.state))
     yield* begin(handle, doing, working, before, event)
