@@ -110,3 +110,21 @@ export const configFile = (configuration: Configuration): Effect.Effect<string, 
   )
 
 export const startHatchery = (config: string) => rookery(["start", "hatchery:vsphere", "--config", config])
+
+export interface Row {
+  readonly name: string
+  readonly state: string
+}
+
+/** The machines as a hatchery tells them itself; costs nothing at vCenter. */
+export const machines = (running: Process.Running): Effect.Effect<ReadonlyArray<Row>, HarnessError> =>
+  Effect.flatMap(running.line(/listening on/), (line) =>
+    Effect.tryPromise({
+      try: async () => {
+        const response = await fetch(`${/http:\S+/.exec(line)?.[0]}/mon/machines`)
+        const { machines } = (await response.json()) as { readonly machines: ReadonlyArray<Row> }
+        return machines
+      },
+      catch: (cause) => new HarnessError({ message: `/mon/machines: ${String(cause)}` })
+    })
+  )

@@ -122,7 +122,7 @@ const watch = (vcenter: Vcenter.Vcenter, doubles: Set<string>) =>
       for (const job of twice(jobs)) doubles.add(`job ${job} is on two machines`)
       yield* Effect.sleep(50)
     }
-  }).pipe(Effect.ignore)
+  }).pipe(Effect.catch(({ message }) => Effect.sync(() => void doubles.add(`nobody looked any more: ${message}`))))
 
 const annotated = (annotation: string, key: "ip_address" | "job_id"): string | undefined =>
   annotation.startsWith("{") ? (JSON.parse(annotation) as Owned["facts"])[key] : undefined

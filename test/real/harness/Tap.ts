@@ -14,6 +14,8 @@ export interface Exchange {
   readonly request: string
   readonly status: number
   readonly answer: string
+  /** All that passed in both directions, first lines and headers included. */
+  readonly bytes: number
 }
 
 export interface Tap {
@@ -58,7 +60,7 @@ export const tap = (target: string): Effect.Effect<Tap, HarnessError, Scope.Scop
       const upstream = connect({ host: to.hostname, port: Number(to.port) })
       sockets.add(upstream)
       join(socket, upstream)
-      upstream.write(headOf(incoming))
+      upstream.write(requestHead(incoming))
       upstream.write(head)
     })
     yield* Effect.acquireRelease(
@@ -87,7 +89,7 @@ export const tap = (target: string): Effect.Effect<Tap, HarnessError, Scope.Scop
     }
   })
 
-const textOf = async (stream: AsyncIterable<Buffer>): Promise<Buffer> => {
+const bytesOf = async (stream: AsyncIterable<Buffer>): Promise<Buffer> => {
   const parts: Array<Buffer> = []
   for await (const part of stream) parts.push(part)
   return Buffer.concat(parts)
@@ -105,7 +107,7 @@ const forward = async (
 ): Promise<void> => {
   try {
     const { method = "GET", url: path = "/", headers } = incoming
-    const body = await textOf(incoming)
+    const body = await bytesOf(incoming)
     const upstream = send({ host: to.hostname, port: to.port, agent, method, path, headers })
     outgoing.on("close", () => upstream.destroy())
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
@@ -114,10 +116,18 @@ const forward = async (
     })
     upstream.end(body)
     const response = await answered
-    const answer = await textOf(response)
+    const answer = await bytesOf(response)
     const status = response.statusCode ?? 0
     const request = body.toString()
-    const exchange = { method, path, operation: operationOf(request), request, status, answer: answer.toString() }
+    const exchange = {
+      method,
+      path,
+      operation: operationOf(request),
+      request,
+      status,
+      answer: answer.toString(),
+      bytes: requestHead(incoming).length + body.length + responseHead(response).length + answer.length
+    }
     if (!passes(exchange)) return
     outgoing.writeHead(status, response.headers)
     outgoing.end(answer)
@@ -126,11 +136,17 @@ const forward = async (
   }
 }
 
-const headOf = ({ method, url, httpVersion, rawHeaders }: IncomingMessage): string => {
-  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+const headOf = (firstLine: string, rawHeaders: ReadonlyArray<string>): string => {
+  const lines = [firstLine]
   for (let i = 0; i < rawHeaders.length; i += 2) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`)
   return `${lines.join("\r\n")}\r\n\r\n`
 }
+
+const requestHead = ({ method, url, httpVersion, rawHeaders }: IncomingMessage): string =>
+  headOf(`${method} ${url} HTTP/${httpVersion}`, rawHeaders)
+
+const responseHead = ({ statusCode, statusMessage, httpVersion, rawHeaders }: IncomingMessage): string =>
+  headOf(`HTTP/${httpVersion} ${statusCode} ${statusMessage}`, rawHeaders)
 
 const join = (client: Duplex, upstream: Socket): void => {
   for (const [socket, other] of [
