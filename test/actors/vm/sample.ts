@@ -120,6 +120,8 @@ export const states = {
   cloning: { _tag: "Cloning", lost: false },
   lost: { _tag: "Cloning", lost: true },
   unwanted: { _tag: "Cloning", lost: false, cancelled: "too many" },
+  forJob: { _tag: "Cloning", lost: false, claim },
+  lostForJob: { _tag: "Cloning", lost: true, claim },
   booting: { _tag: "Booting" },
   settling: { _tag: "Settling" },
   provisioned: { _tag: "Provisioned" },

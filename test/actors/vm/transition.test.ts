@@ -118,6 +118,43 @@ describe("a clone", () => {
   })
 })
 
+describe("a clone that is made for a job", () => {
+  it("goes on to its worker when it exists, and asks CDS about the job when its answer was lost", () => {
+    const made = after(machine(states.forJob), { _tag: "Cloned", ref: "vm-7" })
+    assert.deepStrictEqual(made.vm.state, { _tag: "Powered", claim, on: false })
+    const seen = after(machine(states.lostForJob), {
+      _tag: "Seen",
+      facts: facts({ annotation: sample.written("renamed") })
+    })
+    assert.deepStrictEqual(seen.vm.state, { _tag: "Renamed", claim, cancelled: undefined, resumed: true })
+  })
+
+  it("whose job is not to be had gives the job up at once, and its place, and goes once it exists", () => {
+    const refused = after(machine(states.forJob), { _tag: "Refused", reason: "the job is Scheduling at other" })
+    assert.deepStrictEqual(asks(refused), ["ReturnJob", "FreeCapacity"])
+    assert.strictEqual(find(refused, "ReturnJob")?.failed, false)
+    const end = after(refused.vm, { _tag: "Cloned", ref: "vm-7" })
+    assert.deepStrictEqual(reaping(end), { _tag: "Reaping", claim: undefined, settlement: "none" })
+  })
+
+  it("whose job is stopped is reaped once it exists, which releases what was taken", () => {
+    for (const event of [
+      { _tag: "Cancel", reason: "stopped" },
+      { _tag: "JobEnded", status: "Stopped" }
+    ] as const) {
+      const waiting = after(machine(states.forJob), event)
+      assert.strictEqual(waiting.vm.state._tag, "Cloning")
+      assert.strictEqual(reaping(after(waiting.vm, { _tag: "Cloned", ref: "vm-7" })).claim, claim)
+    }
+  })
+
+  it("that fails tells its job why", () => {
+    const end = after(machine(states.forJob), failed)
+    assert.strictEqual(find(end, "Tell")?.text, "cloning failed: the disk is full")
+    assert.strictEqual(reaping(end).settlement, "release")
+  })
+})
+
 describe("a machine on its way into the pool", () => {
   it("that does not boot or shut down in time, or at all, is reaped and counts as a failed hatch", () => {
     for (const state of [states.booting, states.settling])
@@ -357,9 +394,9 @@ describe("a machine with a job", () => {
 describe("a machine that cannot be reached", () => {
   it("is held wherever something is to be done to it, and not before it exists or while a guarded write runs", () => {
     for (const [name, state] of Object.entries(states)) {
-      if (name === "lost") continue
+      if (name === "lost" || name === "lostForJob") continue
       const held = after(machine(state), seen(sample.disconnected)).vm.state._tag
-      const stays = /cloning|unwanted|reserved|renamed|reaped|ceded/i.test(name)
+      const stays = /cloning|unwanted|forjob|reserved|renamed|reaped|ceded/i.test(name)
       assert.strictEqual(held, stays ? state._tag : "Held", name)
     }
   })
@@ -491,7 +528,7 @@ describe("the table", () => {
       const first = after(vm, frozen(event), frozen(env))
       assert.deepStrictEqual(after(vm, event, env), first)
     }
-    assert.strictEqual(all.length, 24 * 26)
+    assert.strictEqual(all.length, 26 * 26)
   })
 
   it("gives every state but the ends a deadline, wherever it comes from", () => {
