@@ -3,6 +3,7 @@ import { Context, Effect, Layer, Redacted } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import * as InProcess from "../../src/layers/simulated/cds/InProcess.ts"
+import type { JobOrder } from "../../src/layers/simulated/cds/Order.ts"
 import { workerProgram } from "../../src/layers/simulated/cds/SimWorker.ts"
 import type { ProgramRequest, Programs } from "../../src/layers/simulated/vcenter/Options.ts"
 import { defaults as vcenterDefaults } from "../../src/layers/simulated/vcenter/Options.ts"
@@ -24,6 +25,8 @@ const fixed = {
 export interface Deviation {
   /** What the guest's bootstrap does, in place of the stand-in worker. */
   readonly program?: (request: ProgramRequest) => Effect.Effect<{ readonly exitCode: number }>
+  /** The job that is put into the queue. */
+  readonly order?: JobOrder
   /** Changes to the settings of the hatchery. */
   readonly settings?: (settings: SettingsShape) => Partial<SettingsShape>
   /** Another way to the outside. */
@@ -50,13 +53,13 @@ const overhearing = (world: World, tokens: Set<string>): World => ({
 /** Runs a hatchery for half an hour with one job, and answers its secrets and everything that can be read of it from outside. */
 export const runJob = Effect.fnUntraced(function* (deviation: Deviation = {}) {
   const ears = makeEars()
-  const environments: Array<Readonly<Record<string, string>>> = []
+  const requests: Array<ProgramRequest> = []
   const written = new Set<string>()
   const tokens = new Set<string>()
 
   const programs: Programs = (request) =>
     Effect.suspend(() => {
-      environments.push(request.env)
+      requests.push(request)
       if (request.env["CDS_CONFIG"] === undefined) return Effect.succeed({ exitCode: 0 })
       return (deviation.program ?? workerProgram(overheard(InProcess.httpClient(world.cds), tokens)))(request)
     })
@@ -90,7 +93,7 @@ export const runJob = Effect.fnUntraced(function* (deviation: Deviation = {}) {
   const hatchery = yield* start(deviation.world?.(heard) ?? heard).pipe(Effect.provide(ears.layer))
 
   yield* TestClock.adjust("2 minutes")
-  yield* world.cds.enqueue({ count: 1 })
+  yield* world.cds.enqueue(deviation.order)
   for (let step = 0; step < 60; step++) {
     yield* TestClock.adjust("30 seconds")
     for (const { annotation, name } of world.vcenter.machines()) written.add(`${name} ${annotation}`)
@@ -108,7 +111,7 @@ export const runJob = Effect.fnUntraced(function* (deviation: Deviation = {}) {
     world.vcenter.traffic.lines()
   ]
   const ended = hatchery.running.pollUnsafe()
-  const config = environments.flatMap(({ CDS_CONFIG }) => CDS_CONFIG ?? []).at(-1)
+  const config = requests.flatMap(({ env }) => env["CDS_CONFIG"] ?? []).at(-1)
   const workerToken =
     config === undefined ? undefined : String(JSON.parse(Buffer.from(config, "base64").toString())["api_token"])
   const secrets: Secrets = {
@@ -122,7 +125,7 @@ export const runJob = Effect.fnUntraced(function* (deviation: Deviation = {}) {
   return {
     secrets,
     world,
-    environments,
+    requests,
     lines: ears.lines,
     spans: ears.spans,
     said: [ears.heard(), JSON.stringify(told), ended === undefined ? "" : String(JSON.stringify(ended))].join("\n")

@@ -92,7 +92,7 @@ const quiet = (title: string, make: Effect.Effect<Deviation> | Deviation, happen
 describe("no secret is in a log line, a span, the event log, the monitor, an annotation or a message to CDS", () => {
   it.effect("when a job is served from its signin to the removal of its machine", () =>
     Effect.gen(function* () {
-      const { secrets, said, lines, spans, environments, world } = yield* jobWith()
+      const { secrets, said, lines, spans, requests, world } = yield* jobWith()
       assert.strictEqual((yield* world.cds.counts).done, 1)
       assert.includeMembers(Object.keys(secrets), ["CDS_CONFIG", "workerToken", "bearer token 0", "bearer token 2"])
       assert.includeMembers(
@@ -100,7 +100,7 @@ describe("no secret is in a log line, a span, the event log, the monitor, an ann
         ["Vim.Login", "Vim.StartProgramInGuest", "Cds.signin", "Cds.workerToken", "POST"]
       )
       assert.isAbove(lines.length, 20)
-      assert.strictEqual(environments.at(-1)?.["DEPLOY_TOKEN"], secrets["injected"])
+      assert.strictEqual(requests.at(-1)?.env["DEPLOY_TOKEN"], secrets["injected"])
       assert.deepStrictEqual(leaks(said, secrets), [])
     })
   )
