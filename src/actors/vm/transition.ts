@@ -314,8 +314,10 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
         }
       ),
       Gone: seenGone("it was removed from the pool"),
-      Deadline: cell(["Provisioned"], "looked at again", (vm, _, env) =>
-        stay({ ...vm, deadline: enter(vm, vm.state, env).vm.deadline })
+      Deadline: cell(["Provisioned", "Reaping"], "looked at again; on: reaped", (vm, _, env) =>
+        vm.facts === undefined || isOff(vm.facts)
+          ? stay({ ...vm, deadline: enter(vm, vm.state, env).vm.deadline })
+          : reap(vm, env, "somebody powered it on in the pool", "none")
       ),
       Reap: asked()
     },

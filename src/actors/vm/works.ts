@@ -14,8 +14,8 @@ import { makeWorking } from "./works/worker.ts"
 export const makeWorks = Effect.gen(function* () {
   const { clone, boot, settle } = yield* makeHatching
   const { claim, take, unclaim } = yield* makeClaiming
-  const { power, bootstrap, inquire } = yield* makeWorking
-  const { reap, settleJob } = yield* makeReaping
+  const { power, bootstrap } = yield* makeWorking
+  const { reap, inquire, settleJob } = yield* makeReaping
   const works: { readonly [W in Work]: (work: WorkContext) => Effect.Effect<VmEvent | undefined> } = {
     clone: (work) => ending(clone(work)),
     boot: (work) => ending(boot(work)),

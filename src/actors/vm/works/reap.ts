@@ -7,7 +7,8 @@ import { Inventory } from "../../../services/Inventory.ts"
 import { Settings } from "../../../services/Settings.ts"
 import { VSphere } from "../../../services/VSphere.ts"
 import type { Claim, Settlement, Vm } from "../State.ts"
-import { persist, type WorkContext } from "./kit.ts"
+import { claimOf } from "../State.ts"
+import { patience, persist, type WorkContext } from "./kit.ts"
 import { makeRecord } from "./record.ts"
 
 export const makeReaping = Effect.gen(function* () {
@@ -17,7 +18,10 @@ export const makeReaping = Effect.gen(function* () {
   const vsphere = yield* VSphere
   const record = yield* makeRecord
 
-  /** Removal: written down, the job settled, off, destroyed; each step waits for a view that can be trusted. Its going comes by the inventory. */
+  /**
+   * Removal: written down, off, the job settled, destroyed; each step waits for a view that can be trusted. The job looks for another machine
+   * when this one is off, not before (promise 1). Its going comes by the inventory.
+   */
   const reap = Effect.fnUntraced(
     function* (work: WorkContext) {
       const vm = work.vm()
@@ -28,12 +32,13 @@ export const makeReaping = Effect.gen(function* () {
       const { claim: claimed, settlement } = vm.state
       const known = { ...work, vm: () => ({ ...work.vm(), ref }) }
       yield* record(known, { state: "reaping", claim: claimed, reason: vm.reason, settlement })
+      yield* inventory.certain
+      yield* persist(vsphere.powerOff(ref))
       if (claimed !== undefined) {
         yield* settleJob(work, claimed, settlement, vm.reason ?? "its machine is removed")
         yield* work.tell({ _tag: "Settled" })
       }
       yield* inventory.certain
-      yield* persist(vsphere.powerOff(ref))
       yield* persist(vsphere.destroy(ref))
       return undefined
     },
@@ -49,6 +54,29 @@ export const makeReaping = Effect.gen(function* () {
       return undefined
     })
 
+  const settle = Effect.fnUntraced(function* (claimed: Claim, settlement: Settlement, reason: string) {
+    const region = claimed.region === "" ? yield* cds.region : claimed.region
+    const { job } = yield* cds.job(region, claimed.jobId)
+    if (isFinal(job.status) || job.hatcheryName !== settings.cds.name) return
+    if (settlement === "fail") return yield* cds.fail(region, claimed.jobId, reason)
+    if (job.status === "Scheduling") return yield* cds.release(region, claimed.jobId)
+  })
+
+  /**
+   * A worker's time to sign in is over. It may have done so unseen, while CDS did not answer: so CDS is asked until it does. A worker that
+   * it does not know is shut out by giving its job back at once, as none signs in for a job that is not being scheduled.
+   */
+  const inquire = Effect.fnUntraced(function* (work: WorkContext) {
+    const claimed = claimOf(work.vm().state)
+    if (claimed === undefined) return undefined
+    const workers = yield* Effect.retry(cds.workers, patience)
+    const worker = workers.find(({ name }) => name === claimed.workerName)
+    if (worker !== undefined) return { _tag: worker.status === "Disabled" ? "Disabled" : "SignedIn" } as const
+    const reason = "its worker did not sign in within workerRegistrationTTL"
+    if (claimed.jobId !== "") yield* Effect.ignore(persist(settle(claimed, "release", reason)))
+    return { _tag: "Refused", reason } as const
+  })
+
   /**
    * What becomes of the job (defects 68, 69, 74). CDS does not test the status of a release, so it is read first; a job that another machine
    * of ours carries by now is left alone. CDS takes back what is left by itself after 600 s, so this is tried for two minutes only.
@@ -60,14 +88,7 @@ export const makeReaping = Effect.gen(function* () {
     reason: string
   ) {
     if (settlement === "none" || claimed.jobId === "" || work.carriedElsewhere(claimed.jobId)) return
-    const region = claimed.region === "" ? yield* cds.region : claimed.region
-    const settled = Effect.gen(function* () {
-      const { job } = yield* cds.job(region, claimed.jobId)
-      if (isFinal(job.status) || job.hatcheryName !== settings.cds.name) return
-      if (settlement === "fail") return yield* cds.fail(region, claimed.jobId, reason)
-      if (job.status === "Scheduling") return yield* cds.release(region, claimed.jobId)
-    })
-    yield* persist(settled).pipe(
+    yield* persist(settle(claimed, settlement, reason)).pipe(
       Effect.timeout("2 minutes"),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
@@ -77,5 +98,5 @@ export const makeReaping = Effect.gen(function* () {
     )
   })
 
-  return { reap, settleJob }
+  return { reap, inquire, settleJob }
 })

@@ -137,16 +137,6 @@ export const makeWorking = Effect.gen(function* () {
     }
   })
 
-  /** Its time to sign in is over. It may have done so unseen, while CDS did not answer: so CDS is asked until it does. */
-  const inquire = Effect.fnUntraced(function* (work: WorkContext) {
-    const claimed = claimOf(work.vm().state)
-    const workers = yield* Effect.retry(cds.workers, patience)
-    const worker = workers.find(({ name }) => name === claimed?.workerName)
-    if (worker === undefined)
-      return { _tag: "Refused", reason: "its worker did not sign in within workerRegistrationTTL" } as const
-    return worker.status === "Disabled" ? ({ _tag: "Disabled" } as const) : ({ _tag: "SignedIn" } as const)
-  })
-
   const logTail = (ref: MachineRef, login: GuestLogin): Effect.Effect<string> =>
     guest.tail(ref, login, "/tmp/worker.log", 2_000).pipe(
       Effect.filterOrFail((text) => text.trim() !== ""),
@@ -154,5 +144,5 @@ export const makeWorking = Effect.gen(function* () {
       Effect.orElseSucceed(() => "")
     )
 
-  return { power, bootstrap, inquire }
+  return { power, bootstrap }
 })
