@@ -1,12 +1,14 @@
 /** Machines, claims and events to try the pure parts of an actor on. */
+import { assert } from "@effect/vitest"
 import { defaultTimes } from "../../../src/schema/config/defaults.ts"
 import type { Annotation, JournalState } from "../../../src/schema/Annotation.ts"
 import { print } from "../../../src/schema/Annotation.ts"
 import type { MachineFacts } from "../../../src/schema/Machine.ts"
 import { annotate } from "../../../src/actors/vm/annotate.ts"
 import { allowance } from "../../../src/actors/vm/deadlines.ts"
+import type { Action } from "../../../src/actors/vm/Action.ts"
 import type { VmEvent } from "../../../src/actors/vm/Event.ts"
-import type { Claim, Vm, VmState } from "../../../src/actors/vm/State.ts"
+import type { Claim, StateOf, Vm, VmState } from "../../../src/actors/vm/State.ts"
 import type { Env, Step } from "../../../src/actors/vm/table.ts"
 import { step } from "../../../src/actors/vm/transition.ts"
 
@@ -149,7 +151,11 @@ export const states = {
   ceded: { _tag: "Ceded" }
 } as const satisfies Record<string, VmState>
 
-const seen = (more: Partial<MachineFacts>): VmEvent => ({ _tag: "Seen", facts: facts(more) })
+export const seen = (more: Partial<MachineFacts> = {}): VmEvent => ({ _tag: "Seen", facts: facts(more) })
+export const done: VmEvent = { _tag: "Done" }
+export const failed: VmEvent = { _tag: "Failed", reason: "the disk is full", unknown: false }
+export const deadline: VmEvent = { _tag: "Deadline" }
+export const reserve: VmEvent = { _tag: "Reserve", claim }
 
 /** Every event, in the variants that make a difference. */
 export const events: ReadonlyArray<VmEvent> = [
@@ -186,3 +192,13 @@ export const after = (vm: Vm, event: VmEvent, at: Env = env): Step => step(vm, e
 
 /** The names of what a transition asks for, in order. */
 export const asks = ({ actions }: Step): ReadonlyArray<string> => actions.map(({ _tag }) => _tag)
+
+/** The first of these that a transition asks for. */
+export const find = <T extends Action["_tag"]>({ actions }: Step, tag: T): Extract<Action, { _tag: T }> | undefined =>
+  actions.find((action): action is Extract<Action, { _tag: T }> => action._tag === tag)
+
+/** The state of a machine that is reaped now. */
+export const reaping = ({ vm }: Step): StateOf<"Reaping"> => {
+  assert.strictEqual(vm.state._tag, "Reaping")
+  return vm.state as StateOf<"Reaping">
+}

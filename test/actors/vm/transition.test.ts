@@ -1,31 +1,33 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { VmEvent } from "../../../src/actors/vm/Event.ts"
-import type { Action } from "../../../src/actors/vm/Action.ts"
-import { isEnd, type StateOf, type Vm, type VmState } from "../../../src/actors/vm/State.ts"
-import type { Step } from "../../../src/actors/vm/table.ts"
+import type { Vm, VmState } from "../../../src/actors/vm/State.ts"
 import { workOf } from "../../../src/actors/vm/transition.ts"
 import * as sample from "./sample.ts"
-import { after, asks, claim, env, facts, later, machine, minute, now, states } from "./sample.ts"
+import {
+  after,
+  asks,
+  claim,
+  deadline,
+  done,
+  env,
+  facts,
+  failed,
+  find,
+  later,
+  machine,
+  minute,
+  now,
+  reaping,
+  reserve,
+  seen,
+  states
+} from "./sample.ts"
 
 const { times } = env
 
 /** The state after some events, one after another. */
 const through = (vm: Vm, ...events: ReadonlyArray<VmEvent>): Vm =>
   events.reduce((current, event) => after(current, event).vm, vm)
-
-const done: VmEvent = { _tag: "Done" }
-const seen = (more: Parameters<typeof facts>[0] = {}): VmEvent => ({ _tag: "Seen", facts: facts(more) })
-const failed: VmEvent = { _tag: "Failed", reason: "the disk is full", unknown: false }
-const deadline: VmEvent = { _tag: "Deadline" }
-const reserve: VmEvent = { _tag: "Reserve", claim }
-
-const reaping = ({ vm }: Step): StateOf<"Reaping"> => {
-  assert.strictEqual(vm.state._tag, "Reaping")
-  return vm.state as StateOf<"Reaping">
-}
-
-const find = <T extends Action["_tag"]>({ actions }: Step, tag: T): Extract<Action, { _tag: T }> | undefined =>
-  actions.find((action): action is Extract<Action, { _tag: T }> => action._tag === tag)
 
 const claimed = ["reserved", "renamed", "powered", "running", "working"] as const
 
@@ -70,144 +72,6 @@ describe("the spine of a machine's life", () => {
     const gone = after(settled.vm, { _tag: "Gone" })
     assert.deepStrictEqual(gone.vm.state, { _tag: "Reaped" })
     assert.deepStrictEqual(asks(gone), ["FreeIp", "FreeCapacity"])
-  })
-})
-
-describe("a clone", () => {
-  it("whose answer is lost is looked for and never repeated", () => {
-    const lost = after(machine(states.cloning), { _tag: "Failed", reason: "no answer", unknown: true })
-    assert.deepStrictEqual(lost.vm.state, states.lost)
-    assert.strictEqual(workOf(lost.vm.state), undefined)
-    const found = after(lost.vm, seen({ annotation: sample.written("booting") }))
-    assert.deepStrictEqual(found.vm.state, { _tag: "Booting" })
-    assert.strictEqual(found.vm.ref, "vm-7")
-    assert.strictEqual(found.vm.generation, 1)
-    assert.deepStrictEqual(asks(found), ["CloneEnded"])
-  })
-
-  it("whose answer is lost after the machine was seen goes on at once", () => {
-    const known = through(machine(states.cloning), seen({ annotation: sample.written("booting") }))
-    assert.deepStrictEqual(known.state, states.cloning)
-    const lost = after(known, { _tag: "Failed", reason: "no answer", unknown: true })
-    assert.deepStrictEqual(lost.vm.state, { _tag: "Booting" })
-  })
-
-  it("shows without its annotation while its task runs, and is not taken for somebody else's", () => {
-    const cloning = after(machine(states.cloning), seen({ annotation: "" }))
-    assert.deepStrictEqual(cloning.vm.state, states.cloning)
-    assert.strictEqual(cloning.vm.ref, undefined)
-  })
-
-  it("that fails is reaped: its template has failed, and only then is the pool one short and its slot free", () => {
-    for (const event of [failed, deadline]) {
-      const end = after(machine(states.cloning), event)
-      assert.strictEqual(reaping(end).claim, undefined)
-      assert.deepStrictEqual(asks(end), ["HatchFailed", "PoolShrank", "CloneEnded"])
-    }
-  })
-
-  it("that is no longer wanted keeps its address until it exists and can be removed", () => {
-    const cloning = after(machine(states.cloning), { _tag: "Reap", reason: "too many", settlement: "none" })
-    assert.strictEqual(cloning.vm.state._tag, "Cloning")
-    assert.isFalse(cloning.entered)
-    const end = after(cloning.vm, { _tag: "Cloned", ref: "vm-7" })
-    assert.deepStrictEqual(reaping(end), { _tag: "Reaping", claim: undefined, settlement: "none" })
-    assert.strictEqual(end.vm.ref, "vm-7")
-    assert.strictEqual(end.vm.reason, "too many")
-    assert.deepStrictEqual(asks(end), ["PoolShrank", "CloneEnded"])
-  })
-})
-
-describe("a clone that is made for a job", () => {
-  it("goes on to its worker when it exists, and asks CDS about the job when its answer was lost", () => {
-    const made = after(machine(states.forJob), { _tag: "Cloned", ref: "vm-7" })
-    assert.deepStrictEqual(made.vm.state, { _tag: "Powered", claim, on: false })
-    const seen = after(machine(states.lostForJob), {
-      _tag: "Seen",
-      facts: facts({ annotation: sample.written("renamed") })
-    })
-    assert.deepStrictEqual(seen.vm.state, { _tag: "Renamed", claim, cancelled: undefined, resumed: true })
-  })
-
-  it("whose job is not to be had gives the job up at once, and its place, and goes once it exists", () => {
-    const refused = after(machine(states.forJob), { _tag: "Refused", reason: "the job is Scheduling at other" })
-    assert.deepStrictEqual(asks(refused), ["ReturnJob", "FreeCapacity"])
-    assert.strictEqual(find(refused, "ReturnJob")?.failed, false)
-    const end = after(refused.vm, { _tag: "Cloned", ref: "vm-7" })
-    assert.deepStrictEqual(reaping(end), { _tag: "Reaping", claim: undefined, settlement: "none" })
-  })
-
-  it("whose job is stopped is reaped once it exists, which releases what was taken", () => {
-    for (const event of [
-      { _tag: "Cancel", reason: "stopped" },
-      { _tag: "JobEnded", status: "Stopped" }
-    ] as const) {
-      const waiting = after(machine(states.forJob), event)
-      assert.strictEqual(waiting.vm.state._tag, "Cloning")
-      assert.strictEqual(reaping(after(waiting.vm, { _tag: "Cloned", ref: "vm-7" })).claim, claim)
-    }
-  })
-
-  it("that fails tells its job why", () => {
-    const end = after(machine(states.forJob), failed)
-    assert.strictEqual(find(end, "Tell")?.text, "cloning failed: the disk is full")
-    assert.strictEqual(reaping(end).settlement, "release")
-  })
-})
-
-describe("a machine on its way into the pool", () => {
-  it("that does not boot or shut down in time, or at all, is reaped and counts as a failed hatch", () => {
-    for (const state of [states.booting, states.settling])
-      for (const event of [failed, deadline]) {
-        const end = after(machine(state), event)
-        assert.strictEqual(reaping(end).settlement, "none")
-        assert.deepStrictEqual(asks(end), ["HatchFailed", "PoolShrank"])
-      }
-  })
-
-  it("is not ready yet: a reservation comes too early, and the job goes back unspent", () => {
-    for (const state of [states.booting, states.settling, states.returning, states.reaping, states.heldProvisioned]) {
-      const refused = after(machine(state), reserve)
-      assert.deepStrictEqual(refused.vm.state, state)
-      assert.strictEqual(find(refused, "ReturnJob")?.failed, false)
-      assert.isTrue(asks(refused).includes("FreeCapacity"))
-    }
-  })
-})
-
-describe("a ready machine", () => {
-  it("that somebody powers on is reaped: what it has seen is not known", () => {
-    const end = after(machine(states.provisioned), seen(sample.on))
-    assert.strictEqual(reaping(end).settlement, "none")
-    assert.match(end.vm.reason ?? "", /somebody powered it on/)
-    assert.deepStrictEqual(asks(end), ["PoolShrank"])
-  })
-
-  it("that somebody renames stays ready, under our key the claim will rename it anyway", () => {
-    const renamed = after(machine(states.provisioned), seen({ name: "mine" }))
-    assert.deepStrictEqual(renamed.vm.state, { _tag: "Provisioned" })
-    assert.strictEqual(renamed.vm.facts?.name, "mine")
-  })
-
-  it("that the Go hatchery claims for itself becomes what it proves to be", () => {
-    const rewritten = sample.goAnnotation({ provisioning: false, workerName: "go-worker", jobId: "job-5" })
-    const end = after(machine(states.provisioned), seen({ name: "go-worker", annotation: rewritten, ...sample.on }))
-    assert.strictEqual(end.vm.state._tag, "Running")
-    assert.deepStrictEqual(asks(end), ["PoolShrank"])
-    assert.isTrue(end.entered)
-  })
-
-  it("is looked at again at its deadline, and is still there", () => {
-    const again = after(machine(states.provisioned), deadline, later(60 * minute))
-    assert.deepStrictEqual(again.vm.state, { _tag: "Provisioned" })
-    assert.strictEqual(again.vm.deadline, now + 120 * minute)
-    assert.strictEqual(again.vm.since, now)
-  })
-
-  it("that leaves the inventory frees its address and is missed by the pool", () => {
-    const end = after(machine(states.provisioned), { _tag: "Gone" })
-    assert.deepStrictEqual(end.vm.state, { _tag: "Reaped" })
-    assert.deepStrictEqual(asks(end), ["FreeIp", "FreeCapacity", "PoolShrank"])
   })
 })
 
@@ -388,183 +252,5 @@ describe("a machine with a job", () => {
     const end = after(machine(states.working), deadline)
     assert.deepStrictEqual(reaping(end), { _tag: "Reaping", claim, settlement: "fail" })
     assert.match(end.vm.reason ?? "", /workerTTL/)
-  })
-})
-
-describe("a machine that cannot be reached", () => {
-  it("is held wherever something is to be done to it, and not before it exists or while a guarded write runs", () => {
-    for (const [name, state] of Object.entries(states)) {
-      if (name === "lost" || name === "lostForJob") continue
-      const held = after(machine(state), seen(sample.disconnected)).vm.state._tag
-      const stays = /cloning|unwanted|forjob|reserved|renamed|reaped|ceded/i.test(name)
-      assert.strictEqual(held, stays ? state._tag : "Held", name)
-    }
-  })
-
-  it("is held for a question too, and says which", () => {
-    const held = after(machine(states.booting), seen({ question: "Moved or copied?" }))
-    assert.strictEqual(held.vm.state._tag, "Held")
-    assert.strictEqual(held.vm.reason, "vCenter asks: Moved or copied?")
-  })
-
-  it("goes on where it was, with the time that it had left, when it can be reached again", () => {
-    const held = after(machine(states.booting), seen(sample.disconnected), later(2 * minute)).vm
-    const awake = after(held, seen(sample.on), later(50 * minute))
-    assert.deepStrictEqual(awake.vm.state, { _tag: "Booting" })
-    const left = (machine(states.booting).deadline ?? 0) - (now + 2 * minute)
-    assert.strictEqual(awake.vm.deadline, now + 50 * minute + left)
-    assert.isTrue(awake.entered)
-    assert.strictEqual(awake.vm.reason, undefined)
-  })
-
-  it("does not start its worker a second time when it can be reached again", () => {
-    const held = after(machine(states.running), seen({ ...sample.on, ...sample.disconnected })).vm
-    const awake = after(held, seen(sample.on))
-    assert.deepStrictEqual(awake.vm.state, states.resumed)
-  })
-
-  it("is judged by what it shows when it can be reached again", () => {
-    const off = after(machine(states.heldRunning), seen())
-    assert.strictEqual(reaping(off).claim, claim)
-    const still = after(machine(states.heldRunning), seen(sample.disconnected))
-    assert.strictEqual(still.vm.state._tag, "Held")
-    assert.isFalse(still.entered)
-  })
-
-  it("raises an alarm after an hour, and goes on being held", () => {
-    const still = after(machine(states.heldRunning), deadline, later(60 * minute))
-    assert.deepStrictEqual(still.vm.state, states.heldRunning)
-    assert.deepStrictEqual(asks(still), ["Alarm"])
-    assert.strictEqual(still.vm.deadline, now + 120 * minute)
-  })
-
-  it("is reaped later when that is asked meanwhile", () => {
-    const asked = after(machine(states.heldRunning), { _tag: "Reap", reason: "too many", settlement: "release" })
-    assert.strictEqual(asked.vm.state._tag, "Held")
-    assert.deepStrictEqual(reaping(after(asked.vm, seen())), { _tag: "Reaping", claim, settlement: "release" })
-  })
-
-  it("that leaves the inventory is missed by the pool it stood in", () => {
-    const end = after(machine(states.heldProvisioned), { _tag: "Gone" })
-    assert.deepStrictEqual(asks(end), ["FreeIp", "FreeCapacity", "PoolShrank"])
-  })
-})
-
-describe("a machine of another owner", () => {
-  it("is ceded from every state in which it is watched; its place is free, its address is not", () => {
-    for (const [name, state] of Object.entries(states)) {
-      if (isEnd(state)) continue
-      const ceded = after(machine(state), seen(sample.foreign))
-      assert.deepStrictEqual(ceded.vm.state, { _tag: "Ceded" }, name)
-      assert.strictEqual(ceded.vm.deadline, undefined)
-      assert.include(asks(ceded), "FreeCapacity")
-      assert.notInclude(asks(ceded), "FreeIp")
-      assert.strictEqual(workOf(ceded.vm.state), undefined)
-    }
-  })
-
-  it("gives our job back", () => {
-    const ceded = after(machine(states.powered), seen(sample.foreign))
-    assert.includeMembers([...asks(ceded)], ["SettleJob", "ReturnJob"])
-  })
-
-  it("is let go when the removal of it loses against its new owner", () => {
-    const ceded = after(machine(states.reaping), { _tag: "Conceded", reason: "another owner" })
-    assert.deepStrictEqual(ceded.vm.state, { _tag: "Ceded" })
-  })
-})
-
-describe("reaping", () => {
-  it("is tried again at its deadline, with an alarm, for as long as it takes", () => {
-    let vm = machine(states.unsettled)
-    for (let round = 1; round <= 3; round++) {
-      const again = after(vm, deadline, later(round * 40 * minute))
-      assert.deepStrictEqual(reaping(again), states.unsettled)
-      assert.deepStrictEqual(asks(again), ["Alarm"])
-      assert.isTrue(again.entered)
-      assert.strictEqual(workOf(again.vm.state), "reap")
-      assert.strictEqual(again.vm.deadline, now + round * 40 * minute + 4 * times.taskMs)
-      vm = again.vm
-    }
-  })
-
-  it("that fails raises an alarm and waits for its deadline", () => {
-    const stuck = after(machine(states.unsettled), failed)
-    assert.deepStrictEqual(reaping(stuck), states.unsettled)
-    assert.deepStrictEqual(asks(stuck), ["Alarm"])
-    assert.isFalse(stuck.entered)
-  })
-
-  it("can be asked of every machine there is, and is no failure of its template; asked again it changes nothing", () => {
-    const ask: VmEvent = { _tag: "Reap", reason: "asked", settlement: "release" }
-    for (const state of ["booting", "settling", "provisioned", ...claimed, "returning"] as const)
-      assert.strictEqual(after(machine(states[state]), ask).vm.state._tag, "Reaping", state)
-    for (const state of ["booting", "settling", "provisioned", ...claimed, "returning"] as const)
-      assert.isFalse(asks(after(machine(states[state]), ask)).includes("HatchFailed"), state)
-    assert.deepStrictEqual(after(machine(states.unsettled), ask).vm.state, states.unsettled)
-  })
-
-  it("carries the job it has to settle, and nothing to settle without one", () => {
-    const ask: VmEvent = { _tag: "Reap", reason: "asked", settlement: "release" }
-    assert.deepStrictEqual(reaping(after(machine(states.powered), ask)), states.unsettled)
-    assert.strictEqual(reaping(after(machine(states.provisioned), ask)).settlement, "none")
-  })
-})
-
-const frozen = <T>(value: T): T => {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value)
-    for (const inner of Object.values(value)) frozen(inner)
-  }
-  return value
-}
-
-describe("the table", () => {
-  const all = Object.values<VmState>(states).flatMap((state) => sample.events.map((event) => ({ state, event })))
-
-  it("is total and pure: every state takes every event, changes nothing it is given, and answers the same twice", () => {
-    for (const { state, event } of all) {
-      const vm = frozen(machine(state))
-      const first = after(vm, frozen(event), frozen(env))
-      assert.deepStrictEqual(after(vm, event, env), first)
-    }
-    assert.strictEqual(all.length, 26 * 26)
-  })
-
-  it("gives every state but the ends a deadline, wherever it comes from", () => {
-    for (const { state, event } of all) {
-      const { vm } = after(machine(state), event)
-      assert.strictEqual(vm.deadline === undefined, isEnd(vm.state), `${state._tag} on ${event._tag}`)
-    }
-  })
-
-  it("changes nothing after the end", () => {
-    for (const state of [states.reaped, states.ceded])
-      for (const event of sample.events) {
-        const vm = machine(state)
-        assert.deepStrictEqual(after(vm, event), { vm, actions: [], entered: false })
-      }
-  })
-
-  it("frees the place once on every way to an end, the address of what is gone alone, and a clone's slot once", () => {
-    for (const { state, event } of all) {
-      if (isEnd(state)) continue
-      const step = after(machine(state), event)
-      const count = (tag: Action["_tag"]) => asks(step).filter((one) => one === tag).length
-      assert.strictEqual(count("FreeIp"), step.vm.state._tag === "Reaped" ? 1 : 0)
-      if (isEnd(step.vm.state)) assert.strictEqual(count("FreeCapacity"), 1)
-      const cloned = state._tag === "Cloning" && step.vm.state._tag !== "Cloning"
-      assert.strictEqual(count("CloneEnded"), cloned ? 1 : 0, `${state._tag} on ${event._tag}`)
-    }
-  })
-
-  it("never loses a job: a claim is carried on, or settled, or was never taken", () => {
-    for (const { state, event } of all) {
-      if (!("claim" in state) || state.claim === undefined || state._tag === "Reserved") continue
-      const step = after(machine(state), event)
-      const kept = "claim" in step.vm.state || (step.vm.state._tag === "Held" && "claim" in step.vm.state.was)
-      const settled = event._tag === "Settled" || event._tag === "Refused" || find(step, "SettleJob") !== undefined
-      assert.isTrue(kept || settled, `${state._tag} on ${event._tag}`)
-    }
   })
 })

@@ -1,0 +1,144 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { VmEvent } from "../../../src/actors/vm/Event.ts"
+import { isEnd } from "../../../src/actors/vm/State.ts"
+import { workOf } from "../../../src/actors/vm/transition.ts"
+import * as sample from "./sample.ts"
+import {
+  after,
+  asks,
+  claim,
+  deadline,
+  env,
+  failed,
+  later,
+  machine,
+  minute,
+  now,
+  reaping,
+  seen,
+  states
+} from "./sample.ts"
+
+const { times } = env
+
+const claimed = ["reserved", "renamed", "powered", "running", "working"] as const
+
+describe("a machine that cannot be reached", () => {
+  it("is held wherever something is to be done to it, and not before it exists or while a guarded write runs", () => {
+    for (const [name, state] of Object.entries(states)) {
+      if (name === "lost" || name === "lostForJob") continue
+      const held = after(machine(state), seen(sample.disconnected)).vm.state._tag
+      const stays = /cloning|unwanted|forjob|reserved|renamed|reaped|ceded/i.test(name)
+      assert.strictEqual(held, stays ? state._tag : "Held", name)
+    }
+  })
+
+  it("is held for a question too, and says which", () => {
+    const held = after(machine(states.booting), seen({ question: "Moved or copied?" }))
+    assert.strictEqual(held.vm.state._tag, "Held")
+    assert.strictEqual(held.vm.reason, "vCenter asks: Moved or copied?")
+  })
+
+  it("goes on where it was, with the time that it had left, when it can be reached again", () => {
+    const held = after(machine(states.booting), seen(sample.disconnected), later(2 * minute)).vm
+    const awake = after(held, seen(sample.on), later(50 * minute))
+    assert.deepStrictEqual(awake.vm.state, { _tag: "Booting" })
+    const left = (machine(states.booting).deadline ?? 0) - (now + 2 * minute)
+    assert.strictEqual(awake.vm.deadline, now + 50 * minute + left)
+    assert.isTrue(awake.entered)
+    assert.strictEqual(awake.vm.reason, undefined)
+  })
+
+  it("does not start its worker a second time when it can be reached again", () => {
+    const held = after(machine(states.running), seen({ ...sample.on, ...sample.disconnected })).vm
+    const awake = after(held, seen(sample.on))
+    assert.deepStrictEqual(awake.vm.state, states.resumed)
+  })
+
+  it("is judged by what it shows when it can be reached again", () => {
+    const off = after(machine(states.heldRunning), seen())
+    assert.strictEqual(reaping(off).claim, claim)
+    const still = after(machine(states.heldRunning), seen(sample.disconnected))
+    assert.strictEqual(still.vm.state._tag, "Held")
+    assert.isFalse(still.entered)
+  })
+
+  it("raises an alarm after an hour, and goes on being held", () => {
+    const still = after(machine(states.heldRunning), deadline, later(60 * minute))
+    assert.deepStrictEqual(still.vm.state, states.heldRunning)
+    assert.deepStrictEqual(asks(still), ["Alarm"])
+    assert.strictEqual(still.vm.deadline, now + 120 * minute)
+  })
+
+  it("is reaped later when that is asked meanwhile", () => {
+    const asked = after(machine(states.heldRunning), { _tag: "Reap", reason: "too many", settlement: "release" })
+    assert.strictEqual(asked.vm.state._tag, "Held")
+    assert.deepStrictEqual(reaping(after(asked.vm, seen())), { _tag: "Reaping", claim, settlement: "release" })
+  })
+
+  it("that leaves the inventory is missed by the pool it stood in", () => {
+    const end = after(machine(states.heldProvisioned), { _tag: "Gone" })
+    assert.deepStrictEqual(asks(end), ["FreeIp", "FreeCapacity", "PoolShrank"])
+  })
+})
+
+describe("a machine of another owner", () => {
+  it("is ceded from every state in which it is watched; its place is free, its address is not", () => {
+    for (const [name, state] of Object.entries(states)) {
+      if (isEnd(state)) continue
+      const ceded = after(machine(state), seen(sample.foreign))
+      assert.deepStrictEqual(ceded.vm.state, { _tag: "Ceded" }, name)
+      assert.strictEqual(ceded.vm.deadline, undefined)
+      assert.include(asks(ceded), "FreeCapacity")
+      assert.notInclude(asks(ceded), "FreeIp")
+      assert.strictEqual(workOf(ceded.vm.state), undefined)
+    }
+  })
+
+  it("gives our job back", () => {
+    const ceded = after(machine(states.powered), seen(sample.foreign))
+    assert.includeMembers([...asks(ceded)], ["SettleJob", "ReturnJob"])
+  })
+
+  it("is let go when the removal of it loses against its new owner", () => {
+    const ceded = after(machine(states.reaping), { _tag: "Conceded", reason: "another owner" })
+    assert.deepStrictEqual(ceded.vm.state, { _tag: "Ceded" })
+  })
+})
+
+describe("reaping", () => {
+  it("is tried again at its deadline, with an alarm, for as long as it takes", () => {
+    let vm = machine(states.unsettled)
+    for (let round = 1; round <= 3; round++) {
+      const again = after(vm, deadline, later(round * 40 * minute))
+      assert.deepStrictEqual(reaping(again), states.unsettled)
+      assert.deepStrictEqual(asks(again), ["Alarm"])
+      assert.isTrue(again.entered)
+      assert.strictEqual(workOf(again.vm.state), "reap")
+      assert.strictEqual(again.vm.deadline, now + round * 40 * minute + 4 * times.taskMs)
+      vm = again.vm
+    }
+  })
+
+  it("that fails raises an alarm and waits for its deadline", () => {
+    const stuck = after(machine(states.unsettled), failed)
+    assert.deepStrictEqual(reaping(stuck), states.unsettled)
+    assert.deepStrictEqual(asks(stuck), ["Alarm"])
+    assert.isFalse(stuck.entered)
+  })
+
+  it("can be asked of every machine there is, and is no failure of its template; asked again it changes nothing", () => {
+    const ask: VmEvent = { _tag: "Reap", reason: "asked", settlement: "release" }
+    for (const state of ["booting", "settling", "provisioned", ...claimed, "returning"] as const)
+      assert.strictEqual(after(machine(states[state]), ask).vm.state._tag, "Reaping", state)
+    for (const state of ["booting", "settling", "provisioned", ...claimed, "returning"] as const)
+      assert.isFalse(asks(after(machine(states[state]), ask)).includes("HatchFailed"), state)
+    assert.deepStrictEqual(after(machine(states.unsettled), ask).vm.state, states.unsettled)
+  })
+
+  it("carries the job it has to settle, and nothing to settle without one", () => {
+    const ask: VmEvent = { _tag: "Reap", reason: "asked", settlement: "release" }
+    assert.deepStrictEqual(reaping(after(machine(states.powered), ask)), states.unsettled)
+    assert.strictEqual(reaping(after(machine(states.provisioned), ask)).settlement, "none")
+  })
+})
