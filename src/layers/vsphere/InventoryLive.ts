@@ -24,8 +24,8 @@ import { machinePaths } from "./wire/MachineProperties.ts"
 import { taskEnd, taskPaths } from "./wire/Task.ts"
 import type { UpdateSet } from "./wire/Updates.ts"
 
-/** Between a suspicious shrink and the re-read that confirms it or not. */
-const confirmAfter = Duration.seconds(5)
+/** Between a suspicious shrink and the re-read that confirms it or not; twice as long after each one that does not, up to `longestBackoff`. */
+const confirmAfter = 5_000
 const longestBackoff = Duration.seconds(30)
 const backoff = (failures: number) => Duration.min(Duration.seconds(2 ** (failures - 1)), longestBackoff)
 const untilAnswered = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced(longestBackoff)])
@@ -99,6 +99,21 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
       return version
     })
 
+    /** False when vCenter does not know the machine any more; true when it does, or cannot tell. */
+    const isKnown = (ref: MachineRef) =>
+      readObject(vim, virtualMachine(ref), ["name"]).pipe(
+        Effect.as(true),
+        Effect.catch((error) => Effect.succeed(!(error._tag === "VimFault" && error.fault === "ManagedObjectNotFound")))
+      )
+
+    /** True when a machine that the view has lost is still known. More than may go at once are doubted without asking, until the re-read. */
+    const denied = Effect.gen(function* () {
+      const lost = mirror.unexplained()
+      if (mirror.complete && lost.length > settings.maxUnexplainedGone) return false
+      for (const ref of lost) if (yield* isKnown(ref)) return true
+      return false
+    })
+
     /** One subscription, from its first read until it is lost (a failure) or its view has to be confirmed. */
     const readEpoch = Effect.fnUntraced(function* () {
       mirror.begin()
@@ -110,18 +125,22 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
       do {
         const first = !mirror.complete
         version = yield* readSet(subscription, version)
-        mirror.settle(yield* Clock.currentTimeMillis)
+        mirror.settle(yield* Clock.currentTimeMillis, yield* denied)
         if (first && mirror.complete) tasks.complete()
         yield* certainty.changed
       } while (mirror.suspects.size === 0)
-      yield* Effect.sleep(confirmAfter)
     }, Effect.scoped)
 
     const follow = Effect.gen(function* () {
       let failures = 0
+      let denials = 0
       while (true) {
         const exit = yield* Effect.exit(readEpoch())
-        if (Exit.isSuccess(exit)) continue
+        if (Exit.isSuccess(exit)) {
+          denials = mirror.complete ? 0 : denials + 1
+          yield* Effect.sleep(Duration.min(Duration.millis(confirmAfter * 2 ** denials), longestBackoff))
+          continue
+        }
         if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
         if (Cause.hasDies(exit.cause)) yield* Effect.logError("the inventory's subscription broke", exit.cause)
         yield* certainty.failed(Cause.squash(exit.cause) as Error)

@@ -2,8 +2,9 @@
  * The mirror of the datacenter's machines, as plain state: what the subscription tells goes in, what changed comes out. Nothing here
  * waits or calls; every function runs to its end, so that readers and subscribers always see a whole change.
  *
- * A shrink that is suspicious (more of our machines gone at once than `maxUnexplainedGone`, none of them destroyed by us) is withheld:
- * the machines stay, as `suspects`, until a complete re-read agrees that they are gone (design, promise 6).
+ * A shrink that is suspicious is withheld: the machines stay, as `suspects`, until a complete re-read agrees that they are gone (design,
+ * promise 6). It is suspicious when more of our machines are gone at once than `maxUnexplainedGone`, none of them destroyed by us, or when
+ * vCenter still knows one of them.
  */
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import type { InventoryChange } from "../../services/Inventory.ts"
@@ -64,12 +65,17 @@ export class Mirror {
     )
   }
 
-  /** The update set is whole (all its pages). Ends the first read of an epoch. */
-  settle(now: number): void {
-    const absent = this.complete ? this.left.filter((ref) => !this.seen.has(ref)) : this.unseen()
+  /** Machines of ours that the update set, whole now, shows gone without our doing. */
+  unexplained(): ReadonlyArray<MachineRef> {
+    return this.absent().filter((ref) => this.isSurprising(ref))
+  }
+
+  /** The update set is whole (all its pages). Ends the first read of an epoch. `denied`: vCenter still knows one of the unexplained. */
+  settle(now: number, denied = false): void {
+    const absent = this.absent()
     const by = this.complete ? "update" : "reread"
     this.left = []
-    this.remove(absent, by, now)
+    this.remove(absent, by, now, denied)
     if (this.complete || this.suspects.size > 0) return
     this.complete = true
     this.options.emit({ _tag: "Complete", epoch: this.epoch })
@@ -113,16 +119,18 @@ export class Mirror {
     this.options.emit({ _tag: "Seen", facts, previous })
   }
 
-  private unseen(): Array<MachineRef> {
-    return [...this.machines.keys()].filter((ref) => !this.seen.has(ref))
+  private absent(): Array<MachineRef> {
+    const candidates = this.complete ? this.left : [...this.machines.keys()]
+    return candidates.filter((ref) => !this.seen.has(ref))
   }
 
-  private remove(absent: ReadonlyArray<MachineRef>, by: "update" | "reread", now: number): void {
+  private remove(absent: ReadonlyArray<MachineRef>, by: "update" | "reread", now: number, denied: boolean): void {
     const fresh = absent.filter((ref) => !this.suspects.has(ref))
     const surprising = fresh.filter((ref) => this.isSurprising(ref))
     this.goneAt = this.goneAt.filter((at) => now - at < shrinkWindow)
     const suspicious = this.goneAt.length + surprising.length > this.options.maxUnexplainedGone
-    const withheld = new Set(surprising.length > 0 && suspicious ? fresh.filter((ref) => !this.expected.has(ref)) : [])
+    const doubted = denied ? absent : surprising.length > 0 && suspicious ? fresh : []
+    const withheld = new Set(doubted.filter((ref) => !this.expected.has(ref)))
     if (withheld.size === 0) this.goneAt.push(...surprising.map(() => now))
     if (by === "reread") this.suspects = withheld
     else if (withheld.size > 0) this.suspects = new Set([...this.suspects, ...withheld])

@@ -57,6 +57,7 @@ export const makePower = Effect.gen(function* () {
           `${facts.name} has not shut down within ${times.shutdownMs} ms: it is powered off hard`
         )
       }
+      yield* inventory.certain
       yield* powerOff(ref)
     })
   }

@@ -163,16 +163,34 @@ describe("doubt", () => {
   it.effect("ends with a second complete read that agrees, and only then the machines are told gone", () =>
     Effect.gen(function* () {
       const vcenter = yield* SimVCenter
-      yield* owned(20)
+      const refs = yield* owned(20)
       const inventory = yield* Inventory
       yield* TestClock.adjust("1 second")
       const heard = yield* listen
-      yield* vcenter.inject({ _tag: "ViewShrinks", forMs: 600_000, share: 1 })
+      for (const { value } of refs) vcenter.others.destroy(value)
       yield* TestClock.adjust("4 seconds")
       assert.deepStrictEqual(gone(heard), [])
       yield* TestClock.adjust("4 seconds")
-      assert.strictEqual(gone(heard).length, 21)
+      assert.strictEqual(gone(heard).length, 20)
       assert.isUndefined(yield* inventory.doubt)
+    }).pipe(Effect.provide(stand()))
+  )
+
+  it.effect("lasts as long as vCenter still knows a machine that the view has lost, be it a single one", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      const [one] = yield* owned(3)
+      const inventory = yield* Inventory
+      yield* TestClock.adjust("1 second")
+      const heard = yield* listen
+      const machines = vcenter.machines().flatMap(({ ref, name }) => (ref.value === one?.value ? [name] : []))
+      yield* vcenter.inject({ _tag: "ViewShrinks", forMs: 600_000, machines })
+      yield* TestClock.adjust("9 minutes")
+      assert.match((yield* inventory.doubt)?.reason ?? "", /1 machines left/)
+      assert.deepStrictEqual(gone(heard), [])
+      yield* TestClock.adjust("2 minutes")
+      assert.isUndefined(yield* inventory.doubt)
+      assert.deepStrictEqual(gone(heard), [])
     }).pipe(Effect.provide(stand()))
   )
 
