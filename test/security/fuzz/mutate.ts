@@ -2,7 +2,7 @@
 import type { Chance } from "./Chance.ts"
 
 /** What stands in places where something else is expected. */
-const oddities: ReadonlyArray<string> = [
+export const oddities: ReadonlyArray<string> = [
   "",
   " ",
   "0",
