@@ -5,225 +5,42 @@
  * when it is entered and interrupted when it is left; its end comes back as an event. Works are harmless when they are started
  * again, which is what adoption and waking from `Held` rely on.
  */
-import { parse } from "../../schema/Annotation.ts"
-import { isFinal } from "../../schema/Job.ts"
-import type { MachineFacts } from "../../schema/Machine.ts"
-import type { Action, Work } from "./Action.ts"
-import type { EventOf, EventTag, VmEvent } from "./Event.ts"
-import { prove } from "./prove.ts"
-import type { Claim, HoldableState, Settlement, StateTag, Vm, VmState } from "./State.ts"
-import { claimOf, reachable, resumed, unreachableReason } from "./State.ts"
-import type { Cell, Env, Row, Step, VmIn } from "./table.ts"
+import type { Work } from "./Action.ts"
+import {
+  seen,
+  seenGone,
+  asked,
+  tooLate,
+  conceded,
+  failed,
+  late,
+  dropped,
+  jobEnded,
+  everyEvent,
+  unwanted
+} from "./cells.ts"
+import type { EventTag, VmEvent } from "./Event.ts"
+import {
+  reap,
+  fail,
+  starting,
+  returnJob,
+  giveBack,
+  cede,
+  rewritten,
+  owner,
+  isOff,
+  reprove,
+  wrote,
+  cloned
+} from "./moves.ts"
+import type { StateTag, Vm, VmState } from "./State.ts"
+import { claimOf, reachable, unreachableReason } from "./State.ts"
+import type { Cell, Env, Row, Step } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
-const inPool: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Provisioned", "Returning"])
 /** A removal that vCenter refuses is tried again after this long. */
 const reapAgainMs = 60_000
-
-const hatching: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling"])
-
-/** Into reaping, from anywhere. The pool hears of its loss. */
-const reap = (vm: Vm, env: Env, reason: string, settlement: Settlement, more: ReadonlyArray<Action> = []): Step => {
-  const claim = claimOf(vm.state)
-  const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
-  const actions: Array<Action> = [...more]
-  if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
-  if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
-  return enter(vm, { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : settlement }, env, {
-    reason,
-    actions
-  })
-}
-
-/** Like `reap`, because something went wrong: the job's user is told what, or the template has failed to hatch. */
-const fail = (vm: Vm, env: Env, reason: string): Step => {
-  const claim = claimOf(vm.state)
-  const actions: Array<Action> = []
-  if (claim !== undefined) actions.push({ _tag: "Tell", claim, level: "error", text: reason })
-  if (hatching.has(vm.state._tag)) actions.push({ _tag: "HatchFailed", reason })
-  return reap(vm, env, reason, "release", actions)
-}
-
-/** The line that CDS users know from the Go hatchery (cds-trace 4). */
-const starting = (claim: Claim, env: Env): Action => ({
-  _tag: "Tell",
-  claim,
-  level: "info",
-  text: `Hatchery "${env.hatchery}" is starting the worker "${claim.workerName}" from model "${claim.modelName}"`
-})
-
-const returnJob = (claim: Claim, reason: string, failed: boolean): Action => ({
-  _tag: "ReturnJob",
-  claim,
-  reason,
-  failed
-})
-
-/** Back to the pool: the claim is undone by another guarded reconfigure. */
-const giveBack = (vm: Vm, env: Env, claim: Claim, reason: string, failed: boolean): Step =>
-  enter(vm, { _tag: "Returning" }, env, {
-    reason,
-    actions: [returnJob(claim, reason, failed), { _tag: "FreeCapacity" }]
-  })
-
-/** A machine loses its job without being reaped for it. One that may have been taken is settled at CDS, as no later state will. */
-const dropJob = (vm: Vm, claim: Claim, reason: string, failed: boolean): ReadonlyArray<Action> => {
-  const state = vm.state._tag === "Held" ? vm.state.was : vm.state
-  const back = returnJob(claim, reason, failed)
-  if (state._tag === "Reserved") return [back]
-  const settlement = state._tag === "Reaping" ? state.settlement : "release"
-  return [{ _tag: "SettleJob", claim, settlement, reason }, back]
-}
-
-/** The end of a machine for us: its worker's place is free, a job on it may look for another machine, its pool hears of its loss. */
-const leaving = (vm: Vm, reason: string | undefined): ReadonlyArray<Action> => {
-  const claim = claimOf(vm.state)
-  const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
-  const actions: Array<Action> = [{ _tag: "FreeCapacity" }]
-  if (claim !== undefined) actions.push(...dropJob(vm, claim, reason ?? "its machine is gone", true))
-  if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
-  if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
-  return actions
-}
-
-/** Gone without our doing, or with it. */
-const gone = (vm: Vm, env: Env, reason: string | undefined): Step =>
-  enter(vm, { _tag: "Reaped" }, env, { reason, actions: [{ _tag: "FreeIp" }, ...leaving(vm, reason)] })
-
-/** Somebody else's now: hands off. It keeps its address as long as it is there. */
-const cede = (vm: Vm, env: Env, reason: string): Step =>
-  enter(vm, { _tag: "Ceded" }, env, { reason, actions: leaving(vm, reason) })
-
-/** True when the last writer is neither this process nor the generation that it took over. */
-const rewritten = (vm: Vm, facts: MachineFacts, env: Env): boolean => {
-  if (vm.facts === undefined || facts.annotation === vm.facts.annotation) return false
-  const journal = parse(facts.annotation)?.journal
-  return journal === undefined || (journal.instance !== env.instance && journal.generation !== vm.generation)
-}
-
-const owner = (facts: MachineFacts): string | undefined => parse(facts.annotation)?.hatcheryName
-
-/**
- * The part of `Seen` that is the same everywhere: facts are kept, a machine of another owner is ceded, one that cannot be acted upon is
- * held; else the state has its say.
- */
-const seen = <S extends StateTag>(
-  to: ReadonlyArray<StateTag>,
-  says: string,
-  then: (vm: VmIn<S>, facts: MachineFacts, env: Env, before: Vm) => Step
-): Cell<S, "Seen"> =>
-  cell(["Held", "Ceded", ...to], `another owner: ceded; unreachable: held; ${says}`, (before, { facts }, env) => {
-    if (owner(facts) !== env.hatchery) return cede({ ...before, facts }, env, "its annotation names another owner")
-    const vm: VmIn<S> = { ...before, facts, ref: facts.ref }
-    if (!reachable(facts)) return hold(vm, env, unreachableReason(facts))
-    return then(vm, facts, env, before)
-  })
-
-const holdable = (state: VmState): state is HoldableState =>
-  state._tag === "Booting" ||
-  state._tag === "Settling" ||
-  state._tag === "Provisioned" ||
-  state._tag === "Powered" ||
-  state._tag === "Running" ||
-  state._tag === "Returning" ||
-  state._tag === "Reaping"
-
-/** A worker's start is resumed after a hold, not repeated: it may have been started already. */
-const hold = (vm: Vm, env: Env, reason: string): Step => {
-  const was = resumed(vm.state)
-  if (!holdable(was)) return stay(vm)
-  return enter(vm, { _tag: "Held", was, remaining: Math.max(0, (vm.deadline ?? env.now) - env.now) }, env, { reason })
-}
-
-const isOff = (facts: MachineFacts): boolean => facts.power === "poweredOff"
-
-const seenGone = <S extends StateTag>(reason?: string): Cell<S, "Gone"> =>
-  cell(["Reaped"], reason ?? "it is gone", (vm, _, env) => gone(vm, env, reason ?? vm.reason))
-
-const asked = <S extends StateTag>(): Cell<S, "Reap"> =>
-  cell(["Reaping"], "reaped as asked", (vm, event, env) => reap(vm, env, event.reason, event.settlement))
-
-/** A reservation that comes too late: the job looks for another machine, and what was reserved for it is free. */
-const tooLate = <S extends StateTag>(): Cell<S, "Reserve"> =>
-  cell([], "too late: the job goes back", (vm, { claim }) => {
-    const back = returnJob(claim, "its machine was no longer ready", false)
-    return stay(vm, claimOf(vm.state) === undefined ? [back, { _tag: "FreeCapacity" }] : [back])
-  })
-
-const conceded = <S extends StateTag>(): Cell<S, "Conceded"> =>
-  cell(
-    ["Ceded", "Booting", "Settling", "Provisioned", "Renamed", "Running", "Reaping"],
-    "what it proves to be now",
-    (vm, event, env) => reprove(vm, env, event.reason)
-  )
-
-/** Somebody else wrote on it: it becomes what it proves to be, and a claim of ours is lost. */
-const reprove = (vm: Vm, env: Env, reason: string): Step => {
-  const proven = vm.facts === undefined ? undefined : prove(vm.facts, env)
-  if (proven === undefined) return cede(vm, env, reason)
-  const claim = claimOf(vm.state)
-  const lost = claim !== undefined && claimOf(proven.state)?.jobId !== claim.jobId
-  const actions: Array<Action> = lost ? [...dropJob(vm, claim, reason, false), { _tag: "FreeCapacity" }] : []
-  if (inPool.has(vm.state._tag) && !inPool.has(proven.state._tag)) actions.push({ _tag: "PoolShrank" })
-  return { vm: { ...proven, reason: proven.reason ?? reason }, actions, entered: true }
-}
-
-const failed = <S extends StateTag>(doing: string): Cell<S, "Failed"> =>
-  cell(["Reaping"], `${doing} failed: reaped`, (vm, event, env) => fail(vm, env, `${doing} failed: ${event.reason}`))
-
-const late = <S extends StateTag>(doing: string): Cell<S, "Deadline"> =>
-  cell(["Reaping"], `${doing} took too long: reaped`, (vm, _, env) => fail(vm, env, `${doing} took too long`))
-
-const wrote = (vm: Vm): Partial<Vm> => ({ generation: vm.generation + 1 })
-
-/** The job is no longer wanted while its machine hatches: the machine was touched, so it is reaped. */
-const dropped = <S extends StateTag>(): Cell<S, "Cancel"> =>
-  cell(["Reaping"], "reaped: its job is no longer wanted", (vm, event, env) => reap(vm, env, event.reason, "release"))
-
-const jobEnded = <S extends StateTag>(): Cell<S, "JobEnded"> =>
-  cell(["Reaping"], "reaped: the job is final", (vm, event, env) =>
-    isFinal(event.status) ? reap(vm, env, `its job is ${event.status}`, "none") : stay(vm)
-  )
-
-const everyEvent = [
-  "Seen",
-  "Gone",
-  "Reserve",
-  "Cancel",
-  "Reap",
-  "SignedIn",
-  "Disabled",
-  "JobEnded",
-  "Deadline",
-  "Cloned",
-  "Done",
-  "Exited",
-  "Refused",
-  "Conceded",
-  "Failed",
-  "Settled"
-] as const
-
-/**
- * The clone exists: on to its first boot or, made for a job, to its worker; away with it when it is not wanted any more. After a lost answer
- * CDS is asked about the job.
- */
-const cloned = (vm: VmIn<"Cloning">, env: Env, known: Partial<Vm>): Step => {
-  const { claim, cancelled, lost } = vm.state
-  const made = { ...vm, ...known, ...wrote(vm) }
-  const ended: ReadonlyArray<Action> = [{ _tag: "CloneEnded" }]
-  if (cancelled !== undefined) return reap(made, env, cancelled, "release")
-  if (claim === undefined) return enter(made, { _tag: "Booting" }, env, { actions: ended })
-  return lost
-    ? enter(made, { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, env, { actions: ended })
-    : enter(made, { _tag: "Powered", claim, on: false }, env, { actions: [...ended, starting(claim, env)] })
-}
-
-/** A clone cannot be called back: it is reaped once it exists. */
-const unwanted = <E extends EventTag>(why: (event: EventOf<E>) => string): Cell<"Cloning", E> =>
-  cell(["Cloning"], "remembered until it exists: a clone cannot be called back", (vm, event) =>
-    stay({ ...vm, state: { ...vm.state, cancelled: why(event) } })
-  )
 
 export const table: { readonly [S in StateTag]: Row<S> } = {
   Cloning: row<"Cloning">("the clone is being made; name, uuid and address were chosen before")(

@@ -1,0 +1,146 @@
+/** The moves that several cells of the table make: into reaping, back to the pool, gone, held, somebody else's. Pure, like the table. */
+import { parse } from "../../schema/Annotation.ts"
+import type { MachineFacts } from "../../schema/Machine.ts"
+import type { Action } from "./Action.ts"
+import { prove } from "./prove.ts"
+import type { Claim, HoldableState, Settlement, StateTag, Vm, VmState } from "./State.ts"
+import { claimOf, resumed } from "./State.ts"
+import type { Env, Step, VmIn } from "./table.ts"
+import { enter, stay } from "./table.ts"
+
+/** Where a machine belongs to the warm pool, or is on its way there. */
+const inPool: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Provisioned", "Returning"])
+const hatching: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling"])
+
+/** Into reaping, from anywhere. The pool hears of its loss. */
+export const reap = (
+  vm: Vm,
+  env: Env,
+  reason: string,
+  settlement: Settlement,
+  more: ReadonlyArray<Action> = []
+): Step => {
+  const claim = claimOf(vm.state)
+  const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
+  const actions: Array<Action> = [...more]
+  if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
+  if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
+  return enter(vm, { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : settlement }, env, {
+    reason,
+    actions
+  })
+}
+
+/** Like `reap`, because something went wrong: the job's user is told what, or the template has failed to hatch. */
+export const fail = (vm: Vm, env: Env, reason: string): Step => {
+  const claim = claimOf(vm.state)
+  const actions: Array<Action> = []
+  if (claim !== undefined) actions.push({ _tag: "Tell", claim, level: "error", text: reason })
+  if (hatching.has(vm.state._tag)) actions.push({ _tag: "HatchFailed", reason })
+  return reap(vm, env, reason, "release", actions)
+}
+
+/** The line that CDS users know from the Go hatchery (cds-trace 4). */
+export const starting = (claim: Claim, env: Env): Action => ({
+  _tag: "Tell",
+  claim,
+  level: "info",
+  text: `Hatchery "${env.hatchery}" is starting the worker "${claim.workerName}" from model "${claim.modelName}"`
+})
+
+export const returnJob = (claim: Claim, reason: string, failed: boolean): Action => ({
+  _tag: "ReturnJob",
+  claim,
+  reason,
+  failed
+})
+
+/** Back to the pool: the claim is undone by another guarded reconfigure. */
+export const giveBack = (vm: Vm, env: Env, claim: Claim, reason: string, failed: boolean): Step =>
+  enter(vm, { _tag: "Returning" }, env, {
+    reason,
+    actions: [returnJob(claim, reason, failed), { _tag: "FreeCapacity" }]
+  })
+
+/** A machine loses its job without being reaped for it. One that may have been taken is settled at CDS, as no later state will. */
+export const dropJob = (vm: Vm, claim: Claim, reason: string, failed: boolean): ReadonlyArray<Action> => {
+  const state = vm.state._tag === "Held" ? vm.state.was : vm.state
+  const back = returnJob(claim, reason, failed)
+  if (state._tag === "Reserved") return [back]
+  const settlement = state._tag === "Reaping" ? state.settlement : "release"
+  return [{ _tag: "SettleJob", claim, settlement, reason }, back]
+}
+
+/** The end of a machine for us: its worker's place is free, a job on it may look for another machine, its pool hears of its loss. */
+export const leaving = (vm: Vm, reason: string | undefined): ReadonlyArray<Action> => {
+  const claim = claimOf(vm.state)
+  const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
+  const actions: Array<Action> = [{ _tag: "FreeCapacity" }]
+  if (claim !== undefined) actions.push(...dropJob(vm, claim, reason ?? "its machine is gone", true))
+  if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
+  if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
+  return actions
+}
+
+/** Gone without our doing, or with it. */
+export const gone = (vm: Vm, env: Env, reason: string | undefined): Step =>
+  enter(vm, { _tag: "Reaped" }, env, { reason, actions: [{ _tag: "FreeIp" }, ...leaving(vm, reason)] })
+
+/** Somebody else's now: hands off. It keeps its address as long as it is there. */
+export const cede = (vm: Vm, env: Env, reason: string): Step =>
+  enter(vm, { _tag: "Ceded" }, env, { reason, actions: leaving(vm, reason) })
+
+/** True when the last writer is neither this process nor the generation that it took over. */
+export const rewritten = (vm: Vm, facts: MachineFacts, env: Env): boolean => {
+  if (vm.facts === undefined || facts.annotation === vm.facts.annotation) return false
+  const journal = parse(facts.annotation)?.journal
+  return journal === undefined || (journal.instance !== env.instance && journal.generation !== vm.generation)
+}
+
+export const owner = (facts: MachineFacts): string | undefined => parse(facts.annotation)?.hatcheryName
+
+export const holdable = (state: VmState): state is HoldableState =>
+  state._tag === "Booting" ||
+  state._tag === "Settling" ||
+  state._tag === "Provisioned" ||
+  state._tag === "Powered" ||
+  state._tag === "Running" ||
+  state._tag === "Returning" ||
+  state._tag === "Reaping"
+
+/** A worker's start is resumed after a hold, not repeated: it may have been started already. */
+export const hold = (vm: Vm, env: Env, reason: string): Step => {
+  const was = resumed(vm.state)
+  if (!holdable(was)) return stay(vm)
+  return enter(vm, { _tag: "Held", was, remaining: Math.max(0, (vm.deadline ?? env.now) - env.now) }, env, { reason })
+}
+
+export const isOff = (facts: MachineFacts): boolean => facts.power === "poweredOff"
+
+/** Somebody else wrote on it: it becomes what it proves to be, and a claim of ours is lost. */
+export const reprove = (vm: Vm, env: Env, reason: string): Step => {
+  const proven = vm.facts === undefined ? undefined : prove(vm.facts, env)
+  if (proven === undefined) return cede(vm, env, reason)
+  const claim = claimOf(vm.state)
+  const lost = claim !== undefined && claimOf(proven.state)?.jobId !== claim.jobId
+  const actions: Array<Action> = lost ? [...dropJob(vm, claim, reason, false), { _tag: "FreeCapacity" }] : []
+  if (inPool.has(vm.state._tag) && !inPool.has(proven.state._tag)) actions.push({ _tag: "PoolShrank" })
+  return { vm: { ...proven, reason: proven.reason ?? reason }, actions, entered: true }
+}
+
+export const wrote = (vm: Vm): Partial<Vm> => ({ generation: vm.generation + 1 })
+
+/**
+ * The clone exists: on to its first boot or, made for a job, to its worker; away with it when it is not wanted any more. After a lost answer
+ * CDS is asked about the job.
+ */
+export const cloned = (vm: VmIn<"Cloning">, env: Env, known: Partial<Vm>): Step => {
+  const { claim, cancelled, lost } = vm.state
+  const made = { ...vm, ...known, ...wrote(vm) }
+  const ended: ReadonlyArray<Action> = [{ _tag: "CloneEnded" }]
+  if (cancelled !== undefined) return reap(made, env, cancelled, "release")
+  if (claim === undefined) return enter(made, { _tag: "Booting" }, env, { actions: ended })
+  return lost
+    ? enter(made, { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, env, { actions: ended })
+    : enter(made, { _tag: "Powered", claim, on: false }, env, { actions: [...ended, starting(claim, env)] })
+}
