@@ -138,7 +138,7 @@ describe("XML", () => {
 
   it.live("is refused over HTTP as in these cases, with a reason and not a defect", () =>
     Effect.gen(function* () {
-      for (const [xml] of Object.values(bombs)) {
+      for (const [xml] of Object.values(bombs).filter(([xml]) => xml.length < mebibyte)) {
         const vim = yield* soapTo(yield* served((_, response) => response.end(xml)), 64 * mebibyte)
         const error = yield* Effect.flip(vim.call("CurrentTime", samples.CurrentTime.args))
         assert.match(error._tag === "VimUnreachable" ? error.reason : error.message, /^the answer is not SOAP: /)

@@ -1,11 +1,16 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Logger, Redacted } from "effect"
 import { HttpBody, HttpClient, HttpClientResponse } from "effect/http"
 import * as HatcheryKey from "../../src/layers/cds/HatcheryKey.ts"
 import { signConsumerToken } from "../../src/layers/simulated/cds/Keys.ts"
 import { Vim, type VimOperation } from "../../src/layers/vsphere/Vim.ts"
+import { serveVim } from "../../src/layers/vsphere/soap/VimServer.ts"
+import * as VimSoap from "../../src/layers/vsphere/VimSoap.ts"
+import { textLogger } from "../../src/layers/telemetry/Log.ts"
 import { VimFault } from "../../src/schema/Errors.ts"
+import { makeCertificates } from "../layers/vsphere/certificates.ts"
+import { samples } from "../layers/vsphere/soap/samples.ts"
 import { seeded, type World } from "../support/world.ts"
 import { Chance } from "./fuzz/Chance.ts"
 import { withNonsense } from "./fuzz/nonsense.ts"
@@ -175,5 +180,39 @@ describe("no secret is in a log line, a span, the event log, the monitor, an ann
       world: (world) => withNonsense(world, { chance: new Chance(7), share: 0.3, sent: [] }, xml)
     })),
     /malformed|not what the protocol says|not SOAP|instead of/
+  )
+
+  it.live("when vCenter's certificate is refused", () =>
+    Effect.gen(function* () {
+      const secret = "Vc-p4ssword-7Qz"
+      const { cert, key } = makeCertificates()
+      let calls = 0
+      const handler = () => Effect.sync(() => ({ result: ++calls }))
+      const { url } = yield* serveVim({ handler, tls: { cert, key } })
+      for (const thumbprint of [undefined, "00".repeat(32)]) {
+        const tls = { ca: undefined, thumbprint, insecure: false }
+        const vim = yield* VimSoap.make({ endpoint: url, tls })
+        const error = yield* Effect.flip(vim.call("Login", { ...samples.Login.args, password: secret }))
+        assert.match(error._tag === "VimUnreachable" ? error.reason : "", /certificate/)
+        assert.deepStrictEqual(leaks(JSON.stringify(error) + String(error.stack), { secret }), [])
+      }
+      assert.strictEqual(calls, 0)
+    })
+  )
+})
+
+describe("a line of the log", () => {
+  it.effect("shows what would steer a terminal instead of doing it, and stays one line", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.map(textLogger, (line) => void lines.push(line))
+      yield* Effect.logInfo("machine \u001b[2J\rroot: all is well\u0007").pipe(
+        Effect.annotateLogs({ name: "\u009b31m\nroot: all is well" }),
+        Effect.provide(Logger.layer([logger]))
+      )
+      assert.strictEqual(lines.length, 1)
+      assert.match(lines[0]!, /^[ -~]*$/)
+      assert.include(lines[0], "\\u001b[2J\\u000droot")
+    })
   )
 })

@@ -69,7 +69,7 @@ const corpus: ReadonlyArray<string> = [
 
 describe("a malformed annotation", () => {
   it.effect("is nobody's, or means the same when it is written again; the machine's actor takes every event", () =>
-    cases(3_000, malformed, both)
+    cases(1_500, malformed, both)
   )
 
   for (const text of corpus) it.effect(`does no harm: ${text.slice(0, 40)}`, () => both(facts({ annotation: text })))

@@ -99,7 +99,7 @@ const frame = (chance: Chance): string => (chance.is(0.5) ? mutateJsonText(chanc
 
 describe("malformed answers of the CDS API", () => {
   it.effect("give a value or a typed error, whatever the call and the ids are; none leads to another path", () =>
-    cases(600, malformed, oneCall)
+    cases(400, malformed, oneCall)
   )
 
   it.effect("as events are left out one by one; the next good one is seen", () => {

@@ -142,12 +142,10 @@ const corpus: ReadonlyArray<string> = [
 ]
 
 describe("a malformed configuration", () => {
-  it.effect("is refused with its problems, or read", () =>
-    cases(1_000, anything, (text) => Effect.asVoid(decoded(text)))
-  )
+  it.effect("is refused with its problems, or read", () => cases(500, anything, (text) => Effect.asVoid(decoded(text))))
 
   it.effect("tells no secret in a problem or warning, whatever shape the secret has", () =>
-    cases(1_000, (chance) => times(chance, mutateLine), decodedInSecret)
+    cases(500, (chance) => times(chance, mutateLine), decodedInSecret)
   )
 
   for (const [nth, text] of corpus.entries())

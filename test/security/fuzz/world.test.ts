@@ -55,7 +55,7 @@ const run = Effect.fnUntraced(function* (seed: number) {
 describe("a hatchery whose vCenter and CDS answer nonsense now and then", () => {
   it.effect("has no defect, and once they answer well again ends each job and leaves nothing", () =>
     cases(
-      8,
+      6,
       () => undefined,
       (_, seed) => run(seed)
     )
