@@ -1,6 +1,7 @@
 /** Whether the mirror may be acted upon destructively, and since when not (design, "Absent is not unreachable"; promise 6). */
 import { Clock, Deferred, Effect, Queue } from "effect"
 import type { Doubt } from "../../services/Inventory.ts"
+import { configProblem } from "./configProblem.ts"
 import type { Mirror } from "./Mirror.ts"
 
 type DoubtKind = "shrunken" | "incomplete" | "old"
@@ -38,12 +39,14 @@ export class Certainty {
     this.trouble = undefined
   }
 
+  /** A wrong setting that ends the start is told by `VSphere.validate`, and not here as well. */
   failed(error: Error & { readonly reason?: string }): Effect.Effect<void> {
     return Effect.suspend(() => {
       const trouble = error.reason ?? error.message
       const isNew = trouble !== this.trouble
+      const endsTheStart = this.goodAt === 0 && configProblem(error) !== undefined
       this.trouble = trouble
-      return isNew
+      return isNew && !endsTheStart
         ? Effect.andThen(Effect.logWarning(`no inventory from vCenter: ${trouble}`), this.changed)
         : this.changed
     })

@@ -42,7 +42,7 @@ export class Templates {
         another !== undefined
           ? (["invalid", `more than one machine is called ${name}`] as const)
           : complete
-            ? (["gone", `there is no template ${name} in the datacenter`] as const)
+            ? (["gone", `vCenter shows no template ${name} in the datacenter to this account`] as const)
             : (["unreachable", `the inventory is not read completely and shows no template ${name} yet`] as const)
       return Effect.fail(new VSphereError({ operation: "template", kind, message }))
     })

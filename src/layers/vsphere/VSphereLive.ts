@@ -4,13 +4,15 @@
  */
 import { Effect, Layer, Schedule } from "effect"
 import type { VimError } from "../../schema/Errors.ts"
-import { ConfigInvalid, VSphereError } from "../../schema/Errors.ts"
+import type { ConfigInvalid } from "../../schema/Errors.ts"
+import { VSphereError } from "../../schema/Errors.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import { Inventory } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
 import type { ClonePlan } from "../../services/VSphere.ts"
 import { VSphere } from "../../services/VSphere.ts"
 import { cloneSpec } from "./CloneSpec.ts"
+import { configProblem } from "./configProblem.ts"
 import { callFailed, retold } from "./faults.ts"
 import { MachineCalls } from "./MachineCalls.ts"
 import { Placement } from "./Placement.ts"
@@ -25,7 +27,7 @@ const make = Effect.gen(function* () {
   const inventory = yield* Inventory
   const calls = yield* MachineCalls
   const placement = yield* Placement
-  const { times, vsphere } = yield* Settings
+  const { provision, times, vsphere } = yield* Settings
   const power = yield* makePower
   const reconfigure = yield* makeReconfigure
   const templates = new Templates(vim, inventory)
@@ -90,7 +92,7 @@ const make = Effect.gen(function* () {
 
   return VSphere.of({
     validate: placement.current.pipe(
-      Effect.mapError((error) => (error._tag === "ConfigInvalid" ? error : (configProblem(error) ?? error))),
+      Effect.mapError((error) => configProblem(error) ?? error),
       Effect.tapError((error) =>
         error._tag === "ConfigInvalid" ? Effect.void : Effect.logWarning(`vCenter cannot be used yet: ${told(error)}`)
       ),
@@ -100,7 +102,12 @@ const make = Effect.gen(function* () {
       Effect.withSpan("VSphere.validate")
     ),
     template: Effect.fn("VSphere.template")(function* (name) {
-      const facts = yield* templates.find(name)
+      const facts = yield* templates.find(name).pipe(
+        Effect.catchIf(
+          (error) => error.kind === "gone" && provision.some(({ template }) => template === name),
+          (error) => Effect.fail(retold(error, { message: `${provisionKey} = ${name}: ${error.message}` }))
+        )
+      )
       const { snapshot } = yield* templates.hardwareOf(facts).pipe(Effect.mapError(callFailed("RetrievePropertiesEx")))
       const size = { cpus: facts.numCpu, memoryMB: facts.memoryMB }
       return { ref: facts.ref, name, size, linked: snapshot !== undefined }
@@ -122,26 +129,11 @@ export const layer: Layer.Layer<VSphere, never, VimSession | Inventory | Placeme
 
 const forEver = Schedule.min([Schedule.exponential("2 seconds"), Schedule.spaced("30 seconds")])
 
+const provisionKey = "hatchery.vsphere.workerProvisioning.modelVMWare"
+
 const isGone = (error: VSphereError): boolean => error.kind === "gone"
 
 const told = (error: VimError): string => (error._tag === "VimFault" ? error.message : error.reason)
-
-/** What retrying cannot repair: a refused login is tried once, since vCenter locks accounts; a refused certificate stays refused. */
-const configProblem = (error: VimError): ConfigInvalid | undefined => {
-  if (error._tag === "VimFault" && error.fault === "InvalidLogin")
-    return new ConfigInvalid({
-      problems: [
-        {
-          path: "hatchery.vsphere.user, hatchery.vsphere.password",
-          value: "<redacted>",
-          rule: `vCenter refuses this user with this password: ${error.message}`
-        }
-      ]
-    })
-  if (error._tag === "VimUnreachable" && error.setting !== undefined)
-    return new ConfigInvalid({ problems: [{ path: error.setting, value: "", rule: error.reason }] })
-  return undefined
-}
 
 const notPlaced = (error: VimError | ConfigInvalid): VSphereError =>
   error._tag === "ConfigInvalid"

@@ -87,11 +87,12 @@ export const callFailed =
 /** The same failure told otherwise: errors do not survive a spread, their message is lost. */
 export const retold = (
   error: VSphereError,
-  { operation, kind }: { readonly operation?: string; readonly kind?: VSphereErrorKind }
+  otherwise: { readonly operation?: string; readonly kind?: VSphereErrorKind; readonly message?: string }
 ): VSphereError =>
   new VSphereError({
-    operation: operation ?? error.operation,
-    kind: kind ?? error.kind,
+    operation: error.operation,
+    kind: error.kind,
     ...(error.fault === undefined ? {} : { fault: error.fault }),
-    message: error.message
+    message: error.message,
+    ...otherwise
   })

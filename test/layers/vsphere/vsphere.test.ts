@@ -457,7 +457,7 @@ describe("validate", () => {
     const refused = new VimUnreachable({ operation: "Login", reason: "not trusted", sent: false, setting })
     const vim = Layer.succeed(Vim, { call: () => Effect.fail(refused), download: () => Effect.fail(refused) })
     return Effect.gen(function* () {
-      assert.deepStrictEqual(yield* problems, [{ path: setting, value: "", rule: "not trusted" }])
+      assert.deepStrictEqual(yield* problems, [{ path: setting, value: "(does not fit)", rule: "not trusted" }])
     }).pipe(Effect.provide(stand({ vim })))
   })
 
