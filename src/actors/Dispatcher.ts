@@ -2,7 +2,7 @@
  * Brings jobs and ready machines together. A job is seen (event or poll), read, admitted, and leases a machine before anything is sent; one
  * that cannot have a machine waits with its reason, which changes when the pool or the capacity does.
  */
-import { Clock, Context, Effect, Exit, FiberMap, Layer, Metric, Semaphore, Stream, Tracer } from "effect"
+import { Cause, Clock, Context, Effect, Exit, FiberMap, Layer, Metric, Semaphore, Stream, Tracer } from "effect"
 import type { JobId, JobSighting } from "../schema/Job.ts"
 import type { Size } from "../schema/Machine.ts"
 import { Capacity } from "../services/Capacity.ts"
@@ -36,6 +36,8 @@ const tellAgainMs = 5 * 60_000
 const forgottenAfterMs = 60 * 60_000
 /** A worker whose size is its template's: only the limits on their number can be told beforehand. */
 const nothing: Size = { cpus: 0, memoryMB: 0 }
+/** A job whose machine was lost is looked at again after this long. */
+const returnedMs = 5_000
 /** How long spent tries of a job are remembered (vsphere-behaviour 4.1 rule 7). */
 const triesKeptMs = 60 * 60_000
 
@@ -140,18 +142,20 @@ export class Dispatcher extends Context.Service<
 
       const fibers = yield* FiberMap.make<JobId>()
 
+      const guarded = (id: JobId): Effect.Effect<void> =>
+        starters
+          .withPermits(1)(consider(id))
+          .pipe(
+            Effect.catchCause((cause) =>
+              Cause.hasInterruptsOnly(cause)
+                ? Effect.interrupt
+                : Effect.logError(`deciding about the job ${id} crashed`, cause)
+            )
+          )
+
       /** One decision per job at a time; a slow CDS delays the job it is slow for. */
       const look = (id: JobId): Effect.Effect<void> =>
-        Effect.asVoid(
-          FiberMap.run(
-            fibers,
-            id,
-            starters
-              .withPermits(1)(consider(id))
-              .pipe(Effect.catchCause((cause) => Effect.logError(`deciding about the job ${id} crashed`, cause))),
-            { onlyIfMissing: true }
-          )
-        )
+        Effect.asVoid(FiberMap.run(fibers, id, guarded(id), { onlyIfMissing: true }))
 
       const sighted = Effect.fnUntraced(function* (sighting: JobSighting) {
         yield* Metric.update(sighting.source === "event" ? Metrics.jobsReceived : Metrics.jobsPolled, 1)
@@ -177,6 +181,16 @@ export class Dispatcher extends Context.Service<
         }
       })
 
+      /** A job that lost its machine waits again, and is looked at soon: nobody may tell of it before the next poll. */
+      const returned = Effect.fnUntraced(function* ({ claim, reason, failed }: Extract<Signal, { _tag: "ReturnJob" }>) {
+        const { jobId: id, region, projectKey } = claim
+        if (id === "" || region === "") return
+        const now = yield* Clock.currentTimeMillis
+        if (failed) tries.set(id, { count: (tries.get(id)?.count ?? 0) + 1, at: now })
+        if (!waiting.has(id)) waiting.set(id, { ...newcomer({ id, region, projectKey, source: "event" }, now), reason })
+        yield* FiberMap.run(fibers, id, Effect.andThen(Effect.sleep(returnedMs), guarded(id)), { onlyIfMissing: true })
+      })
+
       const heard = (signal: Signal): Effect.Effect<void> => {
         switch (signal._tag) {
           case "PoolGrew":
@@ -184,11 +198,7 @@ export class Dispatcher extends Context.Service<
           case "CapacityFreed":
             return lookAgain(undefined)
           case "ReturnJob":
-            return Effect.map(Clock.currentTimeMillis, (at) => {
-              if (!signal.failed) return
-              const count = (tries.get(signal.claim.jobId)?.count ?? 0) + 1
-              tries.set(signal.claim.jobId, { count, at })
-            })
+            return returned(signal)
           default:
             return Effect.void
         }

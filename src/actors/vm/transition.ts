@@ -71,11 +71,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
             : cloned({ ...vm, state }, env, {})
         }
       ),
-      Refused: cell(["Cloning"], "its job is not to be had: reaped once it exists", (vm, event) => {
-        const { claim, ...state } = vm.state
-        const back = claim === undefined ? [] : [returnJob(claim, event.reason, false)]
-        return stay({ ...vm, state: { ...state, cancelled: event.reason } }, [...back, { _tag: "FreeCapacity" }])
-      }),
+      Refused: unwanted((event) => event.reason),
       Cancel: unwanted((event) => event.reason),
       JobEnded: unwanted((event) => `its job is ${event.status}`),
       Reap: unwanted((event) => event.reason),

@@ -81,12 +81,12 @@ describe("a clone that is made for a job", () => {
     assert.deepStrictEqual(seen.vm.state, { _tag: "Renamed", claim, cancelled: undefined, resumed: true })
   })
 
-  it("whose job is not to be had gives the job up at once, and its place, and goes once it exists", () => {
+  it("whose job is not to be had keeps the job to itself until it exists and is reaped", () => {
     const refused = after(machine(states.forJob), { _tag: "Refused", reason: "the job is Scheduling at other" })
-    assert.deepStrictEqual(asks(refused), ["ReturnJob", "FreeCapacity"])
-    assert.strictEqual(find(refused, "ReturnJob")?.failed, false)
+    assert.deepStrictEqual(asks(refused), [])
+    assert.strictEqual(refused.vm.state._tag, "Cloning")
     const end = after(refused.vm, { _tag: "Cloned", ref: "vm-7" })
-    assert.deepStrictEqual(reaping(end), { _tag: "Reaping", claim: undefined, settlement: "none" })
+    assert.deepStrictEqual(reaping(end), { _tag: "Reaping", claim, settlement: "release" })
   })
 
   it("whose job is stopped is reaped once it exists, which releases what was taken", () => {
