@@ -17,6 +17,10 @@ export interface Stand {
   readonly session: Soap.Session
   /** Starts a hatchery process; all of a stand have the same configuration. */
   readonly hatchery: Effect.Effect<Process.Running, HarnessError, Scope.Scope>
+  /** Starts one whose configuration differs in this. */
+  readonly hatcheryWith: (
+    changed: Partial<Program.Configuration>
+  ) => Effect.Effect<Process.Running, HarnessError, Scope.Scope>
   /** Waits until exactly the wanted pool is there, over SOAP, and answers it. */
   readonly pool: (withinMs?: number) => Effect.Effect<ReadonlyArray<Owned>, HarnessError>
   /** What was seen that must never be: an address or a job on two machines. */
@@ -32,23 +36,26 @@ export interface Owned extends Soap.Listed {
     readonly vmware_model_path?: string
     readonly job_id?: string
     readonly ip_address?: string
+    readonly rookery: { readonly state: string }
   }
 }
 
 export interface Options {
+  /** Flags of the two judges. */
   readonly vcenter?: ReadonlyArray<string>
+  readonly cds?: ReadonlyArray<string>
   readonly configuration?: Partial<Program.Configuration>
 }
 
-export const start = ({ vcenter: flags = [], configuration = {} }: Options = {}) =>
+export const start = ({ vcenter: flags = [], cds: cdsFlags = [], configuration = {} }: Options = {}) =>
   Effect.gen(function* (): Effect.fn.Return<Stand, HarnessError, Scope.Scope> {
     const [vcenter, cds] = yield* Effect.all(
-      [Vcenter.start(["-boot", "200ms", "-foreign", "5", ...flags]), Cds.start()],
+      [Vcenter.start(["-boot", "200ms", "-foreign", "5", ...flags]), Cds.start(cdsFlags)],
       { concurrency: "unbounded" }
     )
     const taps = { vcenter: yield* tap(vcenter.url), cds: yield* tap(cds.url) }
     const wanted = configuration.number ?? 2
-    const config = yield* Program.configFile({
+    const written: Program.Configuration = {
       vcenter: taps.vcenter.url,
       cds: taps.cds.url,
       token: cds.token,
@@ -59,7 +66,8 @@ export const start = ({ vcenter: flags = [], configuration = {} }: Options = {})
       ipRange: "10.0.0.0/29",
       reaperInterval: "500ms",
       ...configuration
-    })
+    }
+    const config = yield* Program.configFile(written)
     const session = yield* Soap.login(vcenter.url, Vcenter.account)
     const doubles = new Set<string>()
     yield* Effect.forkScoped(watch(vcenter, doubles))
@@ -69,6 +77,7 @@ export const start = ({ vcenter: flags = [], configuration = {} }: Options = {})
       taps,
       session,
       hatchery: Program.startHatchery(config),
+      hatcheryWith: (changed) => Effect.flatMap(Program.configFile({ ...written, ...changed }), Program.startHatchery),
       pool: (withinMs = 60_000) => pool(session, wanted, withinMs),
       doubles
     }
@@ -86,6 +95,7 @@ const isReady = ({ name, power, facts }: Owned): boolean =>
   /^provision-v2-ip-10-0-0-\d+-[a-z0-9-]+$/.test(name) &&
   power === "poweredOff" &&
   facts.provisioning === true &&
+  facts.rookery.state === "provisioned" &&
   facts.worker_name === name &&
   facts.job_id === undefined &&
   name.includes(`-${facts.ip_address?.replaceAll(".", "-")}-`)
