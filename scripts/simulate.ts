@@ -1,11 +1,13 @@
 /**
- * `npm run simulate -- [--seed S] [--runs N] [--only kind,kind] [--verbose]`: plays simulated runs and tells what came of them. One seed alone is
- * replayed step by step.
+ * `npm run simulate -- [--seed S] [--runs N] [--only kind,…] [--without kind,…] [--verbose]`: plays simulated runs of the seeds from S on, and
+ * tells what came of them. One seed alone is replayed step by step.
  */
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
+import { Coverage } from "../test/simulation/Coverage.ts"
 import { troubles } from "../test/simulation/plan.ts"
 import { run } from "../test/simulation/run.ts"
+import { failure, Summary } from "../test/simulation/summary.ts"
 
 const { values } = parseArgs({
   options: {
@@ -23,12 +25,14 @@ const say = values.verbose || runs === 1 ? (line: string) => console.log(line) :
 const without = values.without.split(",")
 const only = (values.only?.split(",") ?? Object.keys(troubles)).filter((kind) => !without.includes(kind))
 
+const coverage = new Coverage()
+coverage.watch()
+const summary = new Summary()
 for (let seed = first; seed < first + runs; seed++) {
-  const begun = performance.now()
   const report = await Effect.runPromise(run(seed, { only, say }))
-  const took = Math.round(performance.now() - begun)
-  console.log(
-    `seed ${seed}: ${report.steps} steps, ${Math.round(report.lasted / 60000)} min, ${report.happened.length} happenings, ${took} ms`
-  )
-  for (const text of report.broken.slice(0, 5)) console.log(`   ${text}`)
+  summary.add(report)
+  const failed = failure(report)
+  if (failed !== undefined) console.log(failed)
 }
+if (runs > 1) for (const line of summary.lines(coverage)) console.log(line)
+process.exitCode = summary.failures.length > 0 ? 1 : 0

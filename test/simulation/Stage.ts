@@ -3,6 +3,7 @@
  * killed, stopped and started. What is done here past the processes is written down, for the judge.
  */
 import { Clock, Context, Effect, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 import { Nursery } from "../../src/actors/Nursery.ts"
 import * as InProcess from "../../src/layers/simulated/cds/InProcess.ts"
 import { makeKeys } from "../../src/layers/simulated/cds/Keys.ts"
@@ -41,6 +42,10 @@ export interface Stage {
   readonly behaviours: Map<string, Array<Behaviour>>
   /** Machines in whose guest a worker's start script runs, by reference. */
   readonly working: Set<string>
+  /** Machines whose removal was asked for: it may come after somebody took them over. */
+  readonly doomed: Set<string>
+  /** Jobs that wait and have no reason, since when, milliseconds. */
+  readonly unexplained: Map<string, number>
   /** When somebody outside did something to a machine, by its reference, milliseconds. */
   readonly meddled: Map<string, number>
   /** Foreign machines as they must stay, by reference. */
@@ -110,6 +115,8 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     sites: [siteOf(rookery, plan.site), ...(plan.neighbour === undefined ? [] : [siteOf(magpie, plan.neighbour)])],
     behaviours,
     working,
+    doomed: new Set(),
+    unexplained: new Map(),
     meddled: new Map(),
     foreign: new Map(),
     troubledUntil: 0,
@@ -139,7 +146,8 @@ export const isNobodys = ({ sites }: Stage, machine: Machine): boolean => {
 export const rememberForeign = (stage: Stage): void => {
   stage.foreign.clear()
   for (const machine of stage.vcenter.machines())
-    if (machine.configured && isNobodys(stage, machine)) stage.foreign.set(machine.ref.value, imprint(machine))
+    if (machine.configured && isNobodys(stage, machine) && !stage.doomed.has(machine.ref.value))
+      stage.foreign.set(machine.ref.value, imprint(machine))
 }
 
 export const begin = Effect.fnUntraced(function* (site: Site) {
@@ -158,13 +166,19 @@ export const keepEvents = Effect.fnUntraced(function* (stage: Stage, site: Site)
   for (const event of yield* eventsOf(site)) stage.told.push(`${site.name} ${JSON.stringify(event)}`)
 })
 
+/** Lets the clock go on for as long as this takes: what is left of a dead process may still wait for a time to be over. */
+const whileTimePasses = Effect.fnUntraced(function* (does: Effect.Effect<void>) {
+  const fiber = yield* Effect.forkChild(does)
+  while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("100 millis")
+})
+
 /** Ends a process, at once and without a word or with order; somebody starts it again after a while, as a service manager does. */
 export const end = Effect.fnUntraced(function* (stage: Stage, site: Site, how: "kill" | "stop", awayMs: number) {
   const { process } = site
   if (process === undefined) return
   if (how === "stop") yield* process.stop
-  yield* process.kill
   yield* keepEvents(stage, site)
+  yield* whileTimePasses(process.kill)
   site.process = undefined
   site.changedAt = yield* Clock.currentTimeMillis
   site.backAt = site.changedAt + awayMs

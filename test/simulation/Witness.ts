@@ -19,7 +19,7 @@ const unguarded: ReadonlySet<string> = new Set([
   "Destroy_Task",
   "StartProgramInGuest"
 ])
-/** The calls that end a machine or what runs in it. */
+/** The calls that end a machine or what runs in it. A first boot that is shut down into the pool is no end. */
 const destructive: ReadonlySet<string> = new Set(["PowerOffVM_Task", "Destroy_Task"])
 
 /** How long a change of somebody else may take to reach a hatchery's mirror, beside the time a call takes; milliseconds. */
@@ -59,8 +59,10 @@ const judge = Effect.fnUntraced(function* (stage: Stage, seat: Seat, ttlMs: numb
   if (owner !== seat.name && now - Math.max(meddledAt, stage.restoredAt) > lag)
     say(`it belongs to ${owner ?? "nobody"}`)
   if (!destructive.has(operation)) return
+  if (operation === "Destroy_Task") stage.doomed.add(machine.ref.value)
   const work = atWork(stage, machine)
   if (work !== undefined && now - work.startedAt < ttlMs) say(`its worker works on the job ${work.job.id}`)
+  if (operation === "PowerOffVM_Task" && parse(machine.annotation)?.journal?.state !== "reaping") return
   const doubt = seat.process === undefined ? undefined : yield* Context.get(seat.process.context, Inventory).doubt
   if (doubt !== undefined && now - doubt.since > doubtLagMs)
     say(`the inventory is in doubt for ${(now - doubt.since) / 1000} s: ${doubt.reason}`)

@@ -19,6 +19,9 @@ const reasonWithinMs = 90_000
 /** After vCenter's restore machines that were destroyed are there again; their addresses are free again within this; milliseconds. */
 const restoreLagMs = 15 * 60_000
 
+/** What a killed process had cloned is found and put in order within this after its successor began; milliseconds. */
+const orphanLagMs = 20 * 60_000
+
 const jobOf = (machine: Machine): string | undefined => parse(machine.annotation)?.jobId
 
 /** Promise 1: at most one live machine per job. */
@@ -38,7 +41,8 @@ const oneMachinePerJob = (stage: Stage): ReadonlyArray<string> => {
 
 /**
  * Promise 1: at most one machine per address. What vCenter's restore brought back may hold one for a while, powered off. The address of a
- * machine that somebody took over by its annotation is known to the process that saw this, and to no later one while the machine is off.
+ * machine that somebody took over by its annotation is known to the process that saw this, and to no later one while the machine is off. Nor
+ * does a process know what its killed predecessor still had cloned.
  */
 const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> => {
   const restored = now - stage.restoredAt < restoreLagMs
@@ -49,8 +53,17 @@ const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> 
     if (machine === undefined || (restored && machine.power !== "poweredOn")) return false
     return !isNobodys(stage, machine) || (stage.meddled.get(machine.ref.value) ?? 0) > startedAt
   }
+  const ours = stage.sites.flatMap(({ world }) =>
+    world.settings.vsphere.networks.map(({ ipRange }) => ipRange.replace(/\d+\/\d+$/, ""))
+  )
   return [...stage.vcenter.addresses()].flatMap(([ip, names]) => {
+    if (!ours.some((prefix) => ip.startsWith(prefix))) return []
     const holders = names.filter(counts)
+    const journals = holders.map((name) => parse(machines.get(name)?.annotation ?? "")?.journal)
+    const orphaned =
+      new Set(journals.map((journal) => journal?.instance)).size > 1 ||
+      journals.some((journal) => journal?.state === "reaping")
+    if (orphaned && now - startedAt < orphanLagMs) return []
     return holders.length > 1 && holders.some((name) => machines.get(name)?.origin === "clone")
       ? [`the address ${ip} is on ${holders.join(" and on ")}`]
       : []
@@ -81,20 +94,18 @@ const deadlines = (site: Site, now: number): ReadonlyArray<string> => {
 /** Promise 7: each job that waits has a reason, or a machine that is being made ready for it. */
 const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: number) {
   const { process } = site
-  const since = Math.max(stage.troubledUntil, site.changedAt)
-  if (process === undefined || now - since < reasonWithinMs) return []
+  if (process === undefined) return []
   const told = new Map((yield* Context.get(process.context, Monitor).waiting).map(({ job, reason }) => [job, reason]))
   const registry = Context.get(process.context, Registry)
-  const waiting = [...stage.cds.state.jobs.values()].filter(
-    ({ status, region, model, history }) =>
-      status === "Waiting" &&
-      region === site.region &&
-      model.osArch === "linux/amd64" &&
-      now - (history.at(-1)?.at ?? now) > reasonWithinMs
-  )
-  return waiting.flatMap(({ id }) =>
-    (told.get(id) ?? "") !== "" || registry.carrier(id) !== undefined ? [] : [`the job ${id} waits without a reason`]
-  )
+  const calm = now - Math.max(stage.troubledUntil, site.changedAt) > reasonWithinMs
+  return [...stage.cds.state.jobs.values()].flatMap(({ id, status, region, model }) => {
+    if (region !== site.region || model.osArch !== "linux/amd64") return []
+    const known = status !== "Waiting" || (told.get(id) ?? "") !== "" || registry.carrier(id) !== undefined
+    if (known) stage.unexplained.delete(id)
+    else if (!stage.unexplained.has(id)) stage.unexplained.set(id, now)
+    const since = stage.unexplained.get(id) ?? now
+    return calm && now - since > reasonWithinMs ? [`the job ${id} waits without a reason`] : []
+  })
 })
 
 /** What is broken at this moment. */

@@ -5,7 +5,7 @@ import { ConfigInvalid } from "../../src/schema/Errors.ts"
 import { seeded } from "../support/world.ts"
 import { draw, type Happening } from "./plan.ts"
 import { brokenNow, unconverged } from "./promises.ts"
-import { begin, end, eventsOf, keepEvents, makeStage, type Site, type Stage } from "./Stage.ts"
+import { begin, end, eventsOf, makeStage, type Site, type Stage } from "./Stage.ts"
 import { brokenPromise, observe } from "./Witness.ts"
 
 /** The promises are looked at this often. */
@@ -108,7 +108,7 @@ const play = Effect.fnUntraced(function* (seed: number, options: RunOptions, sha
     happened.push(happening)
   }
   if (stage.broken.length === 0) yield* converge(stage, step, options.say)
-  for (const site of stage.sites) yield* keepEvents(stage, site)
+  for (const site of stage.sites) yield* end(stage, site, "kill", 0)
   return { seed, broken: stage.broken, steps, lasted: yield* now, happened, log: stage.told }
 })
 

@@ -7,6 +7,15 @@ import { rememberForeign } from "../Stage.ts"
 
 type Act = (others: OtherPeople, machine: string) => boolean
 
+/** vCenter refuses people too: a name that is taken, a machine that is on. */
+const attempted = (act: () => boolean): boolean => {
+  try {
+    return act()
+  } catch {
+    return false
+  }
+}
+
 /** Done to one of all machines that are no templates, the one at that place when it happens. */
 const to = (dice: Dice, act: Act, more = ""): Deed => {
   const where = dice.next()
@@ -17,19 +26,10 @@ const to = (dice: Dice, act: Act, more = ""): Deed => {
         const all = stage.vcenter.machines().filter(({ template, configured }) => !template && configured)
         const ref = all[Math.floor(where * all.length)]?.ref.value
         if (ref === undefined) return
-        act(stage.vcenter.others, ref)
+        if (!attempted(() => act(stage.vcenter.others, ref))) return
         stage.meddled.set(ref, now)
         rememberForeign(stage)
       })
-  }
-}
-
-/** Only what may be powered on is. */
-const powerOn: Act = (others, machine) => {
-  try {
-    return others.powerOn(machine)
-  } catch {
-    return false
   }
 }
 
@@ -51,7 +51,7 @@ const annotated = (dice: Dice): Deed => {
 
 export const people: Kinds = {
   "somebody powers off": (dice) => to(dice, (others, machine) => others.powerOff(machine)),
-  "somebody powers on": (dice) => to(dice, powerOn),
+  "somebody powers on": (dice) => to(dice, (others, machine) => others.powerOn(machine)),
   "somebody destroys": (dice) => to(dice, (others, machine) => others.destroy(machine)),
   "somebody renames": renamed,
   "somebody annotates": annotated,
