@@ -27,6 +27,9 @@ export interface Cds {
   /** Puts a job into the queue and answers its id; the fields of an order are in src/layers/simulated/cds/Order.ts. */
   readonly enqueue: (order: Readonly<Record<string, unknown>>) => Effect.Effect<string, HarnessError>
   readonly job: (id: string) => Effect.Effect<Job, HarnessError>
+  readonly jobs: Effect.Effect<ReadonlyArray<Job>, HarnessError>
+  /** Any other request to the control port; src/layers/simulated/cds/Front.ts lists them. */
+  readonly order: (method: "POST" | "DELETE", path: string, body?: unknown) => Effect.Effect<void, HarnessError>
   readonly state: Effect.Effect<State, HarnessError>
   /** Looks every 50 ms until the job has this status. */
   readonly until: (id: string, status: string, withinMs?: number) => Effect.Effect<Job, HarnessError>
@@ -46,7 +49,7 @@ export const start = (flags: ReadonlyArray<string> = []): Effect.Effect<Cds, Har
           const init = { method, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
           const response = await fetch(control + path, init)
           if (!response.ok) throw new Error(await response.text())
-          return (await response.json()) as A
+          return (response.status === 204 ? undefined : await response.json()) as A
         },
         catch: (cause) => new HarnessError({ message: `${method} ${path} at the simulated CDS: ${String(cause)}` })
       })
@@ -57,6 +60,8 @@ export const start = (flags: ReadonlyArray<string> = []): Effect.Effect<Cds, Har
       enqueue: (order) =>
         Effect.map(ask<{ readonly ids: ReadonlyArray<string> }>("POST", "/jobs", order), ({ ids }) => ids[0] ?? ""),
       job,
+      jobs: ask("GET", "/jobs"),
+      order: ask,
       state: ask("GET", "/state"),
       until: (id, status, withinMs = 60_000) => until(job(id), status, withinMs)
     }

@@ -58,6 +58,12 @@ export interface Configuration {
   readonly ipRange: string
   /** Such as `"500ms"`. */
   readonly reaperInterval: string
+  /** Clones at once; 1 unless given. */
+  readonly poolSize?: number
+  /** 10 unless given. */
+  readonly maxWorker?: number
+  /** More of `[hatchery.vsphere.rookery]`, e.g. `{ workerRegistrationTTL: "30s" }`. */
+  readonly times?: Readonly<Record<string, string>>
 }
 
 /** The engine's TOML file, its times short. */
@@ -70,6 +76,7 @@ endpoint = ${JSON.stringify(c.vcenter)}
 datacenterString = ${JSON.stringify(c.datacenter)}
 networkString = "VM Network"
 iprange = ${JSON.stringify(c.ipRange)}
+workerProvisioningPoolSize = ${c.poolSize ?? 1}
 gateway = "10.0.0.1"
 subnetMask = "255.255.255.0"
 [[hatchery.vsphere.workerProvisioning]]
@@ -85,10 +92,14 @@ reaperInterval = ${JSON.stringify(c.reaperInterval)}
 pollInterval = "1s"
 heartbeatInterval = "2s"
 drainTimeout = "5s"
+${Object.entries(c.times ?? {})
+  .map(([key, time]) => `${key} = ${JSON.stringify(time)}`)
+  .join("\n")}
 [hatchery.vsphere.commonConfiguration]
 name = "${hatchery}"
 http.addr = "127.0.0.1"
 http.port = 0
+provision.maxWorker = ${c.maxWorker ?? 10}
 api.tokenV2 = ${JSON.stringify(c.token)}
 api.http.url = ${JSON.stringify(c.cds)}
 rsaPrivateKey = """

@@ -1,0 +1,144 @@
+/**
+ * The hatchery process killed again and again at random moments while jobs come in, judged from outside alone: by CDS's own books and by
+ * the inventory of VMware's simulator. ROOKERY_SEED replays the moments, ROOKERY_JOBS and ROOKERY_KILLS make it shorter or longer.
+ */
+import { assert, it } from "@effect/vitest"
+import { Clock, Console, Effect, Random } from "effect"
+import type * as Cds from "./harness/Cds.ts"
+import * as Go from "./harness/Go.ts"
+import { HarnessError } from "./harness/HarnessError.ts"
+import type * as Process from "./harness/Process.ts"
+import { real } from "./harness/real.ts"
+import * as Stand from "./harness/Stand.ts"
+
+const jobs = Number(process.env["ROOKERY_JOBS"] ?? 200)
+const kills = Number(process.env["ROOKERY_KILLS"] ?? 50)
+
+const ipRange = "10.0.0.0/27"
+
+/** The life of one process: what comes in meanwhile, and when it ends, in milliseconds from its start. */
+interface Life {
+  readonly endsAt: number
+  readonly orders: ReadonlyArray<{ readonly at: number; readonly durationMs: number }>
+}
+
+/** From before the process is up to long after a job's end. */
+const planned: Effect.Effect<ReadonlyArray<Life>> = Effect.forEach(Array.from({ length: kills }), (_, life) =>
+  Effect.gen(function* () {
+    const endsAt = yield* Random.nextIntBetween(200, 7000)
+    const count = Math.floor(((life + 1) * jobs) / kills) - Math.floor((life * jobs) / kills)
+    const order = Effect.all({ at: Random.nextIntBetween(0, endsAt), durationMs: Random.nextIntBetween(100, 3000) })
+    const orders = yield* Effect.forEach(Array.from({ length: count }), () => order)
+    return { endsAt, orders }
+  })
+)
+
+const live = Effect.fnUntraced(function* (stand: Stand.Stand, { endsAt, orders }: Life) {
+  const hatchery = yield* stand.hatchery
+  const ordering = Effect.forEach(orders, ({ at, durationMs }) => Effect.delay(stand.cds.enqueue({ durationMs }), at), {
+    concurrency: "unbounded",
+    discard: true
+  })
+  const killing = Effect.delay(hatchery.kill("SIGKILL"), endsAt)
+  yield* Effect.all([ordering, killing], { concurrency: "unbounded" })
+  assert.deepStrictEqual(yield* hatchery.exit, { code: null, signal: "SIGKILL" }, hatchery.lines.join("\n"))
+  yield* stand.taps.vcenter.forget
+  yield* stand.taps.cds.forget
+}, Effect.scoped)
+
+const lastWords = ({ lines }: Process.Running): string => lines.slice(-20).join("\n")
+
+const isFinal = ({ status }: Cds.Job) => ["Success", "Fail", "Stopped", "Cancelled", "Skipped"].includes(status)
+
+const within = <A>(wait: Effect.Effect<A, HarnessError>, what: Effect.Effect<string, HarnessError>) =>
+  Effect.timeoutOrElse(wait, {
+    duration: "3 minutes",
+    orElse: () => Effect.flatMap(what, (message) => new HarnessError({ message: `not within 3 minutes: ${message}` }))
+  })
+
+const allFinal = (stand: Stand.Stand, hatchery: Process.Running) =>
+  within(
+    Effect.gen(function* () {
+      while (true) {
+        const all = yield* stand.cds.jobs
+        if (all.every(isFinal)) return all
+        yield* Effect.sleep(250)
+      }
+    }),
+    Effect.map(stand.cds.jobs, (all) => {
+      const open = all.filter((job) => !isFinal(job))
+      return `the end of ${open.length} jobs: ${JSON.stringify(open.slice(0, 5), undefined, 1)}\n${lastWords(hatchery)}`
+    })
+  )
+
+const nothingOfOurs = (stand: Stand.Stand, hatchery: Process.Running) => {
+  const ours = Effect.map(stand.session.machines, Stand.owned)
+  return within(
+    Effect.gen(function* () {
+      while ((yield* ours).length > 0) yield* Effect.sleep(250)
+    }),
+    Effect.map(ours, (left) => `the end of ${JSON.stringify(left, undefined, 1)}\n${lastWords(hatchery)}`)
+  )
+}
+
+/** How a job ended, by its last status and what brought it there. */
+const endOf = ({ status, history }: Cds.Job): string => `${status}, ${history.at(-1)?.why}`
+
+/** The ways in which CDS itself ends a job that found no hatchery in order. */
+const cdsEnds = ["Fail, too many releases", "Fail, waiting timeout"]
+
+const tally = (words: ReadonlyArray<string>): Readonly<Record<string, number>> =>
+  Object.fromEntries([...new Set(words)].map((word) => [word, words.filter((other) => other === word).length]))
+
+real("the hatchery killed at random", Go.goMissing(), () => {
+  it.live(
+    `serves ${jobs} jobs through ${kills} kills, none twice, and leaves nothing behind`,
+    () =>
+      Effect.gen(function* () {
+        const seed = process.env["ROOKERY_SEED"] ?? String(yield* Clock.currentTimeMillis)
+        yield* Console.log(`ROOKERY_SEED=${seed}`)
+        const start = yield* Clock.currentTimeMillis
+        const stand = yield* Stand.start({
+          cds: ["--time-scale", "0.1"],
+          configuration: {
+            number: 6,
+            poolSize: 4,
+            maxWorker: 10,
+            ipRange,
+            times: { workerRegistrationTTL: "20s", taskTimeout: "20s", shutdownTimeout: "10s" }
+          }
+        })
+        const before = yield* stand.vcenter.inventory
+        for (const life of yield* Random.withSeed(planned, seed)) yield* live(stand, life)
+
+        const ended = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const hatchery = yield* stand.hatchery
+            const all = yield* allFinal(stand, hatchery)
+            yield* stand.pool()
+            return all
+          })
+        )
+        yield* nothingOfOurs(stand, yield* stand.hatcheryWith({ number: 0 }))
+
+        const { CloneVM_Task: clones } = yield* stand.vcenter.counters
+        const minutes = ((yield* Clock.currentTimeMillis) - start) / 60_000
+        yield* Console.log(
+          `${kills} kills, ${ended.length} jobs (${JSON.stringify(tally(ended.map(endOf)))}), ` +
+            `${ended.reduce((sum, { releases }) => sum + releases, 0)} releases, ` +
+            `${(clones?.count ?? 0) - (clones?.faults ?? 0)} clones asked for, ${minutes.toFixed(1)} minutes`
+        )
+        assert.strictEqual(ended.length, jobs)
+        for (const job of ended) {
+          assert.include(["Success, worker result", ...cdsEnds], endOf(job), JSON.stringify(job))
+          const runs = job.history.filter(({ status }) => status === "Building").length
+          assert.strictEqual(runs, job.status === "Success" ? 1 : 0, JSON.stringify(job))
+        }
+        assert.isAbove(ended.filter(({ status }) => status === "Success").length, jobs * 0.9)
+        assert.deepStrictEqual((yield* stand.cds.state).violations, [])
+        assert.deepStrictEqual([...stand.doubles], [])
+        assert.deepStrictEqual(Stand.foreign(yield* stand.vcenter.inventory), Stand.foreign(before))
+      }).pipe(Effect.scoped),
+    15 * 60_000
+  )
+})
