@@ -19,7 +19,7 @@ export const makeReaping = Effect.gen(function* () {
   const record = yield* makeRecord
 
   /**
-   * Removal: written down, off, the job settled, destroyed; each step waits for a view that can be trusted. The job looks for another machine
+   * Removal: written down, off, the job settled, destroyed; each step, and each try of it, waits for a view that can be trusted. The job looks for another machine
    * when this one is off, not before (promise 1). Its going comes by the inventory.
    */
   const reap = Effect.fnUntraced(
@@ -32,14 +32,12 @@ export const makeReaping = Effect.gen(function* () {
       const { claim: claimed, settlement } = vm.state
       const known = { ...work, vm: () => ({ ...work.vm(), ref }) }
       yield* record(known, { state: "reaping", claim: claimed, reason: vm.reason, settlement })
-      yield* inventory.certain
-      yield* persist(vsphere.powerOff(ref))
+      yield* persist(Effect.andThen(inventory.certain, vsphere.powerOff(ref)))
       if (claimed !== undefined) {
         yield* settleJob(work, claimed, settlement, vm.reason ?? "its machine is removed")
         yield* work.tell({ _tag: "Settled" })
       }
-      yield* inventory.certain
-      yield* persist(vsphere.destroy(ref))
+      yield* persist(Effect.andThen(inventory.certain, vsphere.destroy(ref)))
       return undefined
     },
     Effect.catchIf(
