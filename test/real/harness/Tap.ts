@@ -5,13 +5,17 @@ import { type AddressInfo, connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { HarnessError } from "./HarnessError.ts"
 
-/** A request that the server has answered. Bodies as text; plain HTTP only. */
-export interface Exchange {
+/** What a client sends. Bodies as text; plain HTTP only. */
+export interface Request {
   readonly method: string
   readonly path: string
   /** The SOAP method, "" for a request that is none. */
   readonly operation: string
   readonly request: string
+}
+
+/** A request that the server has answered. */
+export interface Exchange extends Request {
   readonly status: number
   readonly answer: string
   /** All that passed in both directions, first lines and headers included. */
@@ -26,11 +30,28 @@ export interface Tap {
   readonly forget: Effect.Effect<void>
   /** Withholds the next answer that matches. The inner effect returns when the server has given it. */
   readonly withhold: (matches: (exchange: Exchange) => boolean) => Effect.Effect<Effect.Effect<Exchange>>
+  /** Keeps the next request that matches from the server, unanswered. The inner effect returns when it has come. */
+  readonly intercept: (matches: (request: Request) => boolean) => Effect.Effect<Effect.Effect<Request>>
+  /** Keeps so many requests that match from the server: the connection is cut, or the answer is this status. The inner effect counts them. */
+  readonly refuse: (
+    matches: (request: Request) => boolean,
+    how: "cut" | number,
+    times: number
+  ) => Effect.Effect<Effect.Effect<number>>
 }
 
 interface Trap {
   readonly matches: (exchange: Exchange) => boolean
   readonly sprung: Deferred.Deferred<Exchange>
+}
+
+/** Requests that do not reach the server. */
+interface Barrier {
+  readonly matches: (request: Request) => boolean
+  readonly how: "hold" | "cut" | number
+  readonly times: number
+  met: number
+  readonly first: Deferred.Deferred<Request>
 }
 
 /** Stands between a client and the server at `target`, websockets included. */
@@ -40,9 +61,24 @@ export const tap = (target: string): Effect.Effect<Tap, HarnessError, Scope.Scop
     const agent = new Agent({ keepAlive: true })
     const exchanges: Array<Exchange> = []
     const sockets = new Set<Duplex>()
+    const barriers: Array<Barrier> = []
     let trap: Trap | undefined
 
-    /** True when the answer may go on to the client. */
+    const barred = (request: Request): Barrier | undefined => {
+      const barrier = barriers.find(({ matches, met, times }) => met < times && matches(request))
+      if (barrier === undefined) return undefined
+      barrier.met++
+      Deferred.doneUnsafe(barrier.first, Effect.succeed(request))
+      return barrier
+    }
+
+    const bar = (matches: Barrier["matches"], how: Barrier["how"], times: number) =>
+      Effect.map(Deferred.make<Request>(), (first) => {
+        const barrier = { matches, how, times, met: 0, first }
+        barriers.push(barrier)
+        return barrier
+      })
+
     const passes = (exchange: Exchange): boolean => {
       exchanges.push(exchange)
       if (trap === undefined || !trap.matches(exchange)) return true
@@ -51,7 +87,7 @@ export const tap = (target: string): Effect.Effect<Tap, HarnessError, Scope.Scop
       return false
     }
 
-    const server = createServer((incoming, outgoing) => void forward(incoming, outgoing, to, agent, passes))
+    const server = createServer((incoming, outgoing) => void forward(incoming, outgoing, { to, agent, passes, barred }))
     server.on("connection", (socket) => {
       sockets.add(socket)
       socket.on("close", () => sockets.delete(socket))
@@ -85,7 +121,9 @@ export const tap = (target: string): Effect.Effect<Tap, HarnessError, Scope.Scop
         Effect.map(Deferred.make<Exchange>(), (sprung) => {
           trap = { matches, sprung }
           return Deferred.await(sprung)
-        })
+        }),
+      intercept: (matches) => Effect.map(bar(matches, "hold", 1), ({ first }) => Deferred.await(first)),
+      refuse: (matches, how, times) => Effect.map(bar(matches, how, times), (barrier) => Effect.sync(() => barrier.met))
     }
   })
 
@@ -97,17 +135,27 @@ const bytesOf = async (stream: AsyncIterable<Buffer>): Promise<Buffer> => {
 
 const operationOf = (body: string): string => /<(?:[\w.-]+:)?Body[^>]*>\s*<(?:[\w.-]+:)?(\w+)/.exec(body)?.[1] ?? ""
 
+interface Way {
+  readonly to: URL
+  readonly agent: Agent
+  readonly barred: (request: Request) => Barrier | undefined
+  /** True when the answer may go on to the client. */
+  readonly passes: (exchange: Exchange) => boolean
+}
+
 /** A client or server that goes away takes the other side of its exchange along. */
 const forward = async (
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  to: URL,
-  agent: Agent,
-  passes: (exchange: Exchange) => boolean
+  { to, agent, barred, passes }: Way
 ): Promise<void> => {
   try {
     const { method = "GET", url: path = "/", headers } = incoming
     const body = await bytesOf(incoming)
+    const request = body.toString()
+    const asked = { method, path, operation: operationOf(request), request }
+    const barrier = barred(asked)
+    if (barrier !== undefined) return turnAway(incoming, outgoing, barrier)
     const upstream = send({ host: to.hostname, port: to.port, agent, method, path, headers })
     outgoing.on("close", () => upstream.destroy())
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
@@ -118,12 +166,8 @@ const forward = async (
     const response = await answered
     const answer = await bytesOf(response)
     const status = response.statusCode ?? 0
-    const request = body.toString()
     const exchange = {
-      method,
-      path,
-      operation: operationOf(request),
-      request,
+      ...asked,
       status,
       answer: answer.toString(),
       bytes: requestHead(incoming).length + body.length + responseHead(response).length + answer.length
@@ -134,6 +178,11 @@ const forward = async (
   } catch {
     incoming.socket.destroy()
   }
+}
+
+const turnAway = (incoming: IncomingMessage, outgoing: ServerResponse, { how }: Barrier): void => {
+  if (how === "cut") incoming.socket.destroy()
+  else if (how !== "hold") outgoing.writeHead(how).end()
 }
 
 const headOf = (firstLine: string, rawHeaders: ReadonlyArray<string>): string => {
