@@ -59,10 +59,14 @@ export class Nursery extends Context.Service<
         )
 
       const failed = Effect.fnUntraced(function* (template: string, reason: string) {
-        const failures = (trouble.get(template)?.failures ?? 0) + 1
+        const before = trouble.get(template)
+        const failures = (before?.failures ?? 0) + 1
         const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (failures - 1))
         trouble.set(template, { failures, reason, notBefore: (yield* Clock.currentTimeMillis) + pause })
-        yield* Effect.logWarning(`hatching a machine of "${template}" failed, next try in ${pause / 1000} s: ${reason}`)
+        if (before?.reason !== reason)
+          yield* Effect.logWarning(
+            `hatching a machine of "${template}" failed, tried again with growing pauses: ${reason}`
+          )
         yield* log.append({ kind: "decision", subject: template, text: `hatching failed: ${reason}` })
         yield* FiberSet.run(hatches, Effect.andThen(Effect.sleep(pause), Queue.offer(wake, undefined)))
       })

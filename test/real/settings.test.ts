@@ -103,6 +103,8 @@ real("the program, started with a wrong setting,", Go.goMissing(), () => {
       yield* hatchery.line(/hatchery\.vsphere\.workerProvisioning\.modelVMWare = debian13: .*no template/)
       yield* vcenter.order("POST", "/rename", { name: "debian12", to: "debian13" })
       yield* vcenter.until(({ name }) => name.startsWith("provision-v2-"), "hatched from the new template")
+      const told = hatchery.lines.filter((line) => line.includes("modelVMWare = debian13"))
+      assert.strictEqual(told.length, 1, told.join("\n"))
     }).pipe(Effect.scoped)
   )
 })

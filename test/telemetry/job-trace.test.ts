@@ -46,8 +46,8 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   "Vm Running → Reaping": [
     "VSphere.reconfigure: Vim.ReconfigVM_Task, Inventory.task",
-    "Cds.job: ",
     "VSphere.powerOff: ",
+    "Cds.job: ",
     "VSphere.destroy: Inventory.reread, Vim.Destroy_Task, Inventory.task"
   ]
 }

@@ -27,8 +27,8 @@ export type VmEvent =
   | { readonly _tag: "Conceded"; readonly reason: string }
   /** `unknown`: whether it took place cannot be told. */
   | { readonly _tag: "Failed"; readonly reason: string; readonly unknown: boolean }
-  /** The job of a machine that is being reaped is settled; the machine is not gone yet. */
-  | { readonly _tag: "Settled" }
+  /** The job of a machine that is being reaped is settled; the machine is not gone yet. `waits`: the job is in the queue again. */
+  | { readonly _tag: "Settled"; readonly waits: boolean }
 
 export type EventTag = VmEvent["_tag"]
 export type EventOf<T extends EventTag> = Extract<VmEvent, { readonly _tag: T }>

@@ -358,11 +358,11 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
 
   Reaping: row<"Reaping">("recorded for removal: its job is settled, it is powered off and destroyed")(
     {
-      Settled: cell(["Reaping"], "the job may look for another machine", (vm) => {
+      Settled: cell(["Reaping"], "a job that waits again may look for another machine", (vm, { waits }) => {
         const { claim } = vm.state
         return stay(
           { ...vm, state: { _tag: "Reaping", claim: undefined, settlement: "none" } },
-          claim === undefined ? [] : [returnJob(claim, vm.reason ?? "its machine was reaped", true)]
+          claim === undefined || !waits ? [] : [returnJob(claim, vm.reason ?? "its machine was reaped", true)]
         )
       }),
       Seen: seen(["Reaping"], "noted", (vm) => stay(vm)),

@@ -153,7 +153,7 @@ const allEvents: ReadonlyArray<VmEvent> = [
   { _tag: "Refused", reason: "taken by another" },
   { _tag: "Conceded", reason: "written by another" },
   ...[false, true].map((unknown) => ({ _tag: "Failed", reason: "no", unknown }) as const),
-  { _tag: "Settled" }
+  { _tag: "Settled", waits: true }
 ]
 
 interface Taken {

@@ -184,7 +184,7 @@ export const events: ReadonlyArray<VmEvent> = [
   { _tag: "Conceded", reason: "somebody else wrote on it" },
   { _tag: "Failed", reason: "the disk is full", unknown: false },
   { _tag: "Failed", reason: "no answer", unknown: true },
-  { _tag: "Settled" }
+  { _tag: "Settled", waits: true }
 ]
 
 /** What becomes of a machine by one event. */

@@ -65,7 +65,7 @@ describe("the spine of a machine's life", () => {
   it("ends with the machine gone, its job settled before that, and its address and place free after it", () => {
     const off = after(machine(states.working), seen())
     assert.deepStrictEqual(reaping(off), { _tag: "Reaping", claim, settlement: "release" })
-    const settled = after(off.vm, { _tag: "Settled" })
+    const settled = after(off.vm, { _tag: "Settled", waits: true })
     assert.strictEqual(reaping(settled).claim, undefined)
     assert.deepStrictEqual(asks(settled), ["ReturnJob"])
     assert.isFalse(settled.entered)

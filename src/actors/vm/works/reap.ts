@@ -19,8 +19,8 @@ export const makeReaping = Effect.gen(function* () {
   const record = yield* makeRecord
 
   /**
-   * Removal: written down, off, the job settled, destroyed; each step, and each try of it, waits for a view that can be trusted. The job looks for another machine
-   * when this one is off, not before (promise 1). Its going comes by the inventory.
+   * Removal: written down, off, the job settled, destroyed; each step, and each try of it, waits for a view that can be trusted. The job
+   * looks for another machine when this one is off, not before (promise 1). Its going comes by the inventory.
    */
   const reap = Effect.fnUntraced(
     function* (work: WorkContext) {
@@ -34,8 +34,8 @@ export const makeReaping = Effect.gen(function* () {
       yield* record(known, { state: "reaping", claim: claimed, reason: vm.reason, settlement })
       yield* persist(Effect.andThen(inventory.certain, vsphere.powerOff(ref)))
       if (claimed !== undefined) {
-        yield* settleJob(work, claimed, settlement, vm.reason ?? "its machine is removed")
-        yield* work.tell({ _tag: "Settled" })
+        const waits = yield* settleJob(work, claimed, settlement, vm.reason ?? "its machine is removed")
+        yield* work.tell({ _tag: "Settled", waits })
       }
       yield* persist(Effect.andThen(inventory.certain, vsphere.destroy(ref)))
       return undefined
@@ -52,12 +52,13 @@ export const makeReaping = Effect.gen(function* () {
       return undefined
     })
 
+  /** True when the job is in the queue again. */
   const settle = Effect.fnUntraced(function* (claimed: Claim, settlement: Settlement, reason: string) {
     const region = claimed.region === "" ? yield* cds.region : claimed.region
     const { job } = yield* cds.job(region, claimed.jobId)
-    if (isFinal(job.status) || job.hatcheryName !== settings.cds.name) return
-    if (settlement === "fail") return yield* cds.fail(region, claimed.jobId, reason)
-    if (job.status === "Scheduling") return yield* cds.release(region, claimed.jobId)
+    if (isFinal(job.status) || job.hatcheryName !== settings.cds.name) return job.status === "Waiting"
+    if (settlement === "fail") return yield* Effect.as(cds.fail(region, claimed.jobId, reason), false)
+    return job.status === "Scheduling" ? yield* Effect.as(cds.release(region, claimed.jobId), true) : false
   })
 
   /**
@@ -77,7 +78,8 @@ export const makeReaping = Effect.gen(function* () {
 
   /**
    * What becomes of the job (defects 68, 69, 74). CDS does not test the status of a release, so it is read first; a job that another machine
-   * of ours carries by now is left alone. CDS takes back what is left by itself after 600 s, so this is tried for two minutes only.
+   * of ours carries by now is left alone. CDS takes back what is left by itself after 600 s, so this is tried for two minutes only. True when
+   * the job may be in the queue again.
    */
   const settleJob = Effect.fnUntraced(function* (
     work: Pick<WorkContext, "carriedElsewhere">,
@@ -85,13 +87,13 @@ export const makeReaping = Effect.gen(function* () {
     settlement: Settlement,
     reason: string
   ) {
-    if (settlement === "none" || claimed.jobId === "" || work.carriedElsewhere(claimed.jobId)) return
-    yield* persist(settle(claimed, settlement, reason)).pipe(
+    if (settlement === "none" || claimed.jobId === "" || work.carriedElsewhere(claimed.jobId)) return false
+    return yield* persist(settle(claimed, settlement, reason)).pipe(
       Effect.timeout("2 minutes"),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Effect.interrupt
-          : Effect.logWarning(`the job ${claimed.jobId} is left to CDS`, cause)
+          : Effect.as(Effect.logWarning(`the job ${claimed.jobId} is left to CDS`, cause), true)
       )
     )
   })
