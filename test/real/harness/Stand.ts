@@ -100,7 +100,8 @@ const isReady = ({ name, power, facts }: Owned): boolean =>
   facts.job_id === undefined &&
   name.includes(`-${facts.ip_address?.replaceAll(".", "-")}-`)
 
-const pool = (session: Soap.Session, wanted: number, withinMs: number) =>
+/** Waits until exactly so many machines stand ready in the pool. */
+export const pool = (session: Soap.Session, wanted: number, withinMs: number) =>
   Effect.suspend(() => {
     let last: ReadonlyArray<Owned> = []
     const wait = Effect.gen(function* () {
