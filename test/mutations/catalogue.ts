@@ -1,0 +1,244 @@
+/** The mechanisms that the promises rest on (design, section 3), each broken once, with the properties that notice. */
+import type { Mutation, Property } from "./Mutation.ts"
+
+const properties =
+  (file: string) =>
+  (title: string): Property => ({ file, title })
+const mechanism = properties("test/simulation/properties.test.ts")
+const dispatcher = properties("test/actors/Dispatcher.test.ts")
+const reaper = properties("test/actors/Reaper.test.ts")
+const nursery = properties("test/actors/Nursery.test.ts")
+const transition = properties("test/actors/vm/transition.test.ts")
+const table = properties("test/actors/vm/table.test.ts")
+const claims = properties("test/regressions/claim.test.ts")
+const inventory = properties("test/layers/vsphere/inventory.test.ts")
+const vsphere = properties("test/layers/vsphere/vsphere.test.ts")
+
+const nothingInDoubt = {
+  old: mechanism("that is old keeps every machine as it is, whatever is due; with the doubt that is over"),
+  shrunken: mechanism(
+    "that has lost a machine keeps every machine as it is, whatever is due; with the doubt that is over"
+  )
+}
+const othersLeftAlone = mechanism("that says word for word what ours say, but for the name, is left alone")
+
+export const mutations: ReadonlyArray<Mutation> = [
+  {
+    mechanism: "lease before claim",
+    broken: "a machine is chosen for a job and not leased for it",
+    patches: [
+      {
+        file: "src/actors/assignment.ts",
+        find: "    if (oldest !== undefined) oldest.lease = job.id\n",
+        replace: ""
+      },
+      { file: "src/actors/Registry.ts", find: "        handle.lease = claim.jobId\n", replace: "" }
+    ],
+    caughtBy: [
+      dispatcher("ten jobs with room for three: never more than three workers, each job run once"),
+      dispatcher("a job that is seen many times gets one machine, and is not left in the list of the waiting")
+    ]
+  },
+  {
+    mechanism: "lease before claim",
+    broken: "a machine that is reserved takes a second reservation in the place of the first",
+    patches: [
+      {
+        file: "src/actors/vm/transition.ts",
+        find: `      Gone: seenGone("it went while it was claimed"),
+      Reap: asked(),
+      Reserve: tooLate()`,
+        replace: `      Gone: seenGone("it went while it was claimed"),
+      Reap: asked(),
+      Reserve: cell(["Reserved"], "leased anew", (vm, { claim }, env) =>
+        enter(vm, { _tag: "Reserved", claim, cancelled: undefined }, env)
+      )`
+      }
+    ],
+    caughtBy: [transition("is leased once: a second reservation is returned without touching the first")]
+  },
+  {
+    mechanism: "changeVersion guard",
+    broken: "a reconfigure is sent without the version that it was decided upon",
+    patches: [
+      {
+        file: "src/layers/vsphere/ReconfigSpec.ts",
+        find: "): WireValue => ({\n  changeVersion,\n",
+        replace: "): WireValue => ({\n"
+      }
+    ],
+    caughtBy: [
+      mechanism("refuses the late write of another process of the same name: each machine is claimed once for a job"),
+      claims("16: a machine that somebody else claims in the same moment is theirs, and the job gets another one"),
+      vsphere("concedes when what was decided upon is not there any more")
+    ]
+  },
+  {
+    mechanism: "intent before take",
+    broken: "a job is taken first and written on its ready machine then",
+    patches: [
+      {
+        file: "src/actors/vm/works/claim.ts",
+        find: "      const claim = claimOf(work.vm().state)\n",
+        replace: `      const claim = claimOf(work.vm().state)
+      if (claim !== undefined) yield* taking(claim.region, claim.jobId, false)
+`
+      },
+      {
+        file: "src/actors/vm/works/claim.ts",
+        find: "state.claim.jobId, state.resumed)",
+        replace: "state.claim.jobId, true)"
+      }
+    ],
+    caughtBy: [
+      mechanism("is found by the next process when this one is killed while it takes a job for a ready machine")
+    ]
+  },
+  {
+    mechanism: "intent before take",
+    broken: "a job is taken first and its clone, which names it, is asked for then",
+    patches: [
+      {
+        file: "src/actors/vm/works/hatch.ts",
+        find: `      const made = yield* clone(work, Effect.asVoid(Effect.forkIn(take, scope)))
+      yield* Deferred.await(answered)
+`,
+        replace: `      yield* Effect.forkIn(take, scope)
+      yield* Deferred.await(answered)
+      const made = yield* clone(work, Effect.void)
+`
+      }
+    ],
+    caughtBy: [
+      mechanism("is found by the next process when this one is killed while it takes a job for a clone of its own")
+    ]
+  },
+  {
+    mechanism: "freeze",
+    broken: "a removal does not wait for a view that can be trusted",
+    patches: [
+      {
+        file: "src/actors/vm/works/reap.ts",
+        find: "      yield* inventory.certain\n      const ref = ",
+        replace: "      const ref = "
+      },
+      {
+        file: "src/actors/vm/works/reap.ts",
+        find: "Effect.andThen(inventory.certain, vsphere.powerOff(ref))",
+        replace: "vsphere.powerOff(ref)"
+      },
+      {
+        file: "src/actors/vm/works/reap.ts",
+        find: "Effect.andThen(inventory.certain, vsphere.destroy(ref))",
+        replace: "vsphere.destroy(ref)"
+      }
+    ],
+    caughtBy: [nothingInDoubt.old, nothingInDoubt.shrunken]
+  },
+  {
+    mechanism: "freeze",
+    broken: "a pass of the reaper does not care for doubt",
+    patches: [
+      {
+        file: "src/actors/Reaper.ts",
+        find: "        if ((yield* inventory.doubt) !== undefined) return\n",
+        replace: ""
+      }
+    ],
+    caughtBy: [reaper("is left out while the view of vCenter is in doubt")]
+  },
+  {
+    mechanism: "freeze",
+    broken: "no view is ever in doubt",
+    patches: [
+      {
+        file: "src/layers/vsphere/Certainty.ts",
+        find: "    const found = this.judge(now)\n    if (found === undefined) return undefined\n",
+        replace: "    const found = this.judge(now)\n    if (found === undefined || now >= 0) return undefined\n"
+      }
+    ],
+    caughtBy: [
+      nothingInDoubt.old,
+      nothingInDoubt.shrunken,
+      inventory("comes with the age of the view, and ends with the next answer")
+    ]
+  },
+  {
+    mechanism: "freeze",
+    broken: "machines that vanish at once are gone at once",
+    patches: [
+      {
+        file: "src/layers/vsphere/Mirror.ts",
+        find: "const doubted = denied ? absent : surprising.length > 0 && suspicious ? fresh : []",
+        replace: "const doubted: ReadonlyArray<MachineRef> = []"
+      }
+    ],
+    caughtBy: [
+      nothingInDoubt.shrunken,
+      inventory("keeps machines that vanish at once until they are back: none is told gone")
+    ]
+  },
+  {
+    mechanism: "IP until gone",
+    broken: "an address is free when the removal of its machine begins, and what machines are seen to have is free too",
+    patches: [
+      {
+        file: "src/actors/vm/moves.ts",
+        find: "  const actions: Array<Action> = [...more]\n",
+        replace: '  const actions: Array<Action> = [...more, { _tag: "FreeIp" }]\n'
+      },
+      {
+        file: "src/layers/memory/IpPool.ts",
+        find: "leased.has(ip) || seen.has(ip)",
+        replace: "leased.has(ip)"
+      }
+    ],
+    caughtBy: [
+      mechanism("is not given away while the machine that had it cannot be removed"),
+      table("frees the place once on every way to an end, the address of what is gone alone, and a clone's slot once")
+    ]
+  },
+  {
+    mechanism: "owner check",
+    broken: "every machine with an annotation like ours is adopted",
+    patches: [
+      {
+        file: "src/actors/vm/prove.ts",
+        find: "annotation === undefined || annotation.hatcheryName !== env.hatchery",
+        replace: "annotation === undefined"
+      }
+    ],
+    caughtBy: [nursery("counts the machines of this hatchery alone")]
+  },
+  {
+    mechanism: "owner check",
+    broken:
+      "nobody asks whose a machine is: not on adoption, not when it is seen, not before a write, not before a call",
+    patches: [
+      {
+        file: "src/actors/vm/prove.ts",
+        find: "annotation === undefined || annotation.hatcheryName !== env.hatchery",
+        replace: "annotation === undefined"
+      },
+      {
+        file: "src/actors/vm/cells.ts",
+        find: "if (owner(facts) !== env.hatchery) return cede(",
+        replace: "if (owner(facts) === undefined) return cede("
+      },
+      {
+        file: "src/actors/vm/works/record.ts",
+        find: "if (annotation?.hatcheryName !== env.hatchery) return false",
+        replace: "if (annotation === undefined) return false"
+      },
+      {
+        file: "src/layers/vsphere/MachineCalls.ts",
+        find: "return owner === cds.name\n",
+        replace: "return owner !== undefined\n"
+      }
+    ],
+    caughtBy: [
+      othersLeftAlone,
+      claims("16: the ready machines of another hatchery on the same vCenter are not touched")
+    ]
+  }
+]
