@@ -97,7 +97,7 @@ func (e *estate) intercept(
 		return nil, fault
 	}
 	redirect(ctx, method, e.guests)
-	soothe(ctx, method)
+	calm(ctx, method)
 	return nil, nil
 }
 

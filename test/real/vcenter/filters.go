@@ -6,23 +6,23 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// patientFilter hears of a change of its view without keeping the one who tells it waiting. The simulator's own waits for the filter's
-// lock while a new machine's is held; a subscriber that is being answered holds the filter's and waits for the machine's: with two
-// clones at once both wait for ever.
-type patientFilter struct {
+// calmFilter does not hear of a change of its container view, as its collector hears of each machine that comes and goes by itself. The
+// simulator's own starts anew at such a change:
+//   - it waits for the filter's lock while a new machine's is held, and a subscriber that is being answered holds the filter's and
+//     waits for the machine's: with two clones at once both wait for ever;
+//   - it forgets its machines, so that one that goes at the same moment is not told to have gone.
+type calmFilter struct {
 	*simulator.PropertyFilter
 }
 
-func (f patientFilter) UpdateObject(ctx *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
-	switch obj.Reference().Type {
-	case "ContainerView", "ListView":
-		own := *ctx
-		go f.PropertyFilter.UpdateObject(&own, obj, changes)
+func (f calmFilter) UpdateObject(ctx *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
+	if obj.Reference().Type != "ContainerView" {
+		f.PropertyFilter.UpdateObject(ctx, obj, changes)
 	}
 }
 
-// soothe puts patient filters in place of those of a collector that is asked for updates.
-func soothe(ctx *simulator.Context, method *simulator.Method) {
+// calm puts calm filters in place of those of a collector that is asked for updates.
+func calm(ctx *simulator.Context, method *simulator.Method) {
 	if ctx.Session == nil || method.Name != "WaitForUpdatesEx" {
 		return
 	}
@@ -33,7 +33,7 @@ func soothe(ctx *simulator.Context, method *simulator.Method) {
 	ctx.WithLock(collector, func() {
 		for _, ref := range collector.Filter {
 			if filter, ok := ctx.Session.Get(ref).(*simulator.PropertyFilter); ok {
-				ctx.Map.AddHandler(patientFilter{filter})
+				ctx.Map.AddHandler(calmFilter{filter})
 			}
 		}
 	})
