@@ -66,7 +66,8 @@ export const redraw = Effect.fnUntraced(function* (headline: Effect.Effect<strin
   const monitor = yield* Monitor
   let drawn = 0
   const draw = Effect.gen(function* () {
-    const size = { columns: yield* terminal.columns, rows: yield* terminal.rows }
+    // A terminal that does not tell its size says 0.
+    const size = { columns: (yield* terminal.columns) || 120, rows: (yield* terminal.rows) || 24 }
     const lines = render(yield* headline, yield* monitor.machines, yield* Clock.currentTimeMillis, size)
     yield* Effect.orDie(terminal.display(`${erase(drawn)}${lines.join("\n")}\n`))
     drawn = lines.length
