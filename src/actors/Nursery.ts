@@ -11,7 +11,7 @@ import { VSphere } from "../services/VSphere.ts"
 import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
 import { newborn } from "./vm/newborn.ts"
-import { claimOf, type StateTag, type Vm } from "./vm/State.ts"
+import { claimOf, inPool, placeOf } from "./vm/State.ts"
 import { send, type VmHandle } from "./Vm.ts"
 
 /** A template that keeps failing is tried again after 5 s, doubling, at most 10 minutes (defect 56). */
@@ -23,8 +23,6 @@ interface Trouble {
   readonly notBefore: number
   readonly reason: string
 }
-
-const inPool: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Provisioned", "Returning"])
 
 export class Nursery extends Context.Service<
   Nursery,
@@ -55,7 +53,7 @@ export class Nursery extends Context.Service<
 
       const poolOf = (template: string): ReadonlyArray<VmHandle> =>
         [...registry.machines.values()].filter(
-          ({ vm }) => vm.template === template && inPool.has(placeOf(vm)) && claimOf(vm.state) === undefined
+          ({ vm }) => vm.template === template && inPool.has(placeOf(vm.state)) && claimOf(vm.state) === undefined
         )
 
       const failed = Effect.fnUntraced(function* (template: string, reason: string) {
@@ -172,10 +170,7 @@ export class Nursery extends Context.Service<
   )
 }
 
-/** Where a machine stands, held or not. */
-const placeOf = (vm: Vm): StateTag => (vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag)
-
-const isReady = ({ vm }: VmHandle): number => (placeOf(vm) === "Provisioned" ? 1 : 0)
+const isReady = ({ vm }: VmHandle): number => (placeOf(vm.state) === "Provisioned" ? 1 : 0)
 
 const byWorth = (a: VmHandle, b: VmHandle): number => isReady(a) - isReady(b) || a.vm.createdAt - b.vm.createdAt
 

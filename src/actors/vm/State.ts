@@ -115,6 +115,12 @@ export interface Vm {
 export const isEnd = (state: VmState): state is StateOf<"Reaped" | "Ceded"> =>
   state._tag === "Reaped" || state._tag === "Ceded"
 
+/** Where a machine stands, held or not. */
+export const placeOf = (state: VmState): StateTag => (state._tag === "Held" ? state.was._tag : state._tag)
+
+/** Where a machine belongs to the warm pool, or is on its way there. */
+export const inPool: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Provisioned", "Returning"])
+
 /** The claim a machine carries, in whatever state. */
 export const claimOf = (state: VmState): Claim | undefined =>
   state._tag === "Held" ? claimOf(state.was) : "claim" in state ? state.claim : undefined

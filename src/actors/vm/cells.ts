@@ -24,6 +24,14 @@ export const seen = <S extends StateTag>(
     return then(vm, facts, env, before)
   })
 
+/** While a claim is on its way nothing but the owner matters: its work goes on. */
+export const seenClaimed = <S extends StateTag>(): Cell<S, "Seen"> =>
+  cell(["Ceded"], "another owner: ceded; else noted", (vm, { facts }, env) =>
+    owner(facts) === env.hatchery
+      ? stay({ ...vm, facts })
+      : cede({ ...vm, facts }, env, "its annotation names another owner")
+  )
+
 export const seenGone = <S extends StateTag>(reason?: string): Cell<S, "Gone"> =>
   cell(["Reaped"], reason ?? "it is gone", (vm, _, env) => gone(vm, env, reason ?? vm.reason))
 

@@ -4,12 +4,10 @@ import type { MachineFacts } from "../../schema/Machine.ts"
 import type { Action } from "./Action.ts"
 import { prove } from "./prove.ts"
 import type { Claim, HoldableState, Settlement, StateTag, Vm, VmState } from "./State.ts"
-import { claimOf, resumed } from "./State.ts"
+import { claimOf, inPool, placeOf, resumed } from "./State.ts"
 import type { Env, Step, VmIn } from "./table.ts"
 import { enter, stay } from "./table.ts"
 
-/** Where a machine belongs to the warm pool, or is on its way there. */
-const inPool: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Provisioned", "Returning"])
 const hatching: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling"])
 
 /** Into reaping, from anywhere. The pool hears of its loss. */
@@ -21,7 +19,7 @@ export const reap = (
   more: ReadonlyArray<Action> = []
 ): Step => {
   const claim = claimOf(vm.state)
-  const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
+  const was = placeOf(vm.state)
   const actions: Array<Action> = [...more]
   if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
   if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
@@ -74,7 +72,7 @@ export const dropJob = (vm: Vm, claim: Claim, reason: string, failed: boolean): 
 /** The end of a machine for us: its worker's place is free, a job on it may look for another machine, its pool hears of its loss. */
 export const leaving = (vm: Vm, reason: string | undefined): ReadonlyArray<Action> => {
   const claim = claimOf(vm.state)
-  const was = vm.state._tag === "Held" ? vm.state.was._tag : vm.state._tag
+  const was = placeOf(vm.state)
   const actions: Array<Action> = [{ _tag: "FreeCapacity" }]
   if (claim !== undefined) actions.push(...dropJob(vm, claim, reason ?? "its machine is gone", true))
   if (was === "Cloning") actions.push({ _tag: "CloneEnded" })

@@ -8,6 +8,7 @@
 import type { Work } from "./Action.ts"
 import {
   seen,
+  seenClaimed,
   seenGone,
   asked,
   tooLate,
@@ -171,11 +172,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       Deadline: cell(["Returning"], "the claim took too long: given back", (vm, _, env) =>
         giveBack(vm, env, vm.state.claim, "claiming the machine took too long", true)
       ),
-      Seen: cell(["Ceded"], "another owner: ceded; else noted", (vm, { facts }, env) =>
-        owner(facts) === env.hatchery
-          ? stay({ ...vm, facts })
-          : cede({ ...vm, facts }, env, "its annotation names another owner")
-      ),
+      Seen: seenClaimed(),
       Gone: seenGone("it went while it was claimed"),
       Reap: asked(),
       Reserve: tooLate()
@@ -204,11 +201,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       ),
       Failed: failed("taking its job"),
       Deadline: late("taking its job"),
-      Seen: cell(["Ceded"], "another owner: ceded; else noted", (vm, { facts }, env) =>
-        owner(facts) === env.hatchery
-          ? stay({ ...vm, facts })
-          : cede({ ...vm, facts }, env, "its annotation names another owner")
-      ),
+      Seen: seenClaimed(),
       Gone: seenGone("it went before it was powered on"),
       Reap: asked(),
       Reserve: tooLate()
