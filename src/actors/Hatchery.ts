@@ -12,7 +12,6 @@ import { IpPool } from "../services/IpPool.ts"
 import { Settings } from "../services/Settings.ts"
 import { VSphere } from "../services/VSphere.ts"
 import { Dispatcher } from "./Dispatcher.ts"
-import { Gauges } from "./Gauges.ts"
 import { Heart } from "./Heart.ts"
 import { Nursery } from "./Nursery.ts"
 import { Reaper } from "./Reaper.ts"
@@ -43,7 +42,6 @@ export class Hatchery extends Context.Service<
     Effect.gen(function* () {
       const cds = yield* Cds
       const dispatcher = yield* Dispatcher
-      const gauges = yield* Gauges
       const heart = yield* Heart
       const inventory = yield* Inventory
       const ips = yield* IpPool
@@ -120,8 +118,7 @@ export class Hatchery extends Context.Service<
           [
             supervised("Dispatcher")(dispatcher.run),
             supervised("Nursery")(nursery.run),
-            supervised("Reaper")(reaper.run),
-            supervised("Gauges")(gauges.run)
+            supervised("Reaper")(reaper.run)
           ],
           { concurrency: "unbounded", discard: true }
         )

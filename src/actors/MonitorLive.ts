@@ -8,6 +8,7 @@ import { IpPool } from "../services/IpPool.ts"
 import { Monitor, type MachineRow } from "../services/Monitor.ts"
 import { Settings } from "../services/Settings.ts"
 import { Dispatcher } from "./Dispatcher.ts"
+import { makeGauges } from "./Gauges.ts"
 import { Registry } from "./Registry.ts"
 import { claimOf, nameOf, type Vm } from "./vm/State.ts"
 
@@ -46,6 +47,7 @@ export const layer = (version: string) =>
       const ips = yield* IpPool
       const registry = yield* Registry
       const settings = yield* Settings
+      const gauges = yield* makeGauges
       const startedAt = yield* Clock.currentTimeMillis
 
       const all = Effect.sync(() => [...registry.machines.values()].map(({ vm }) => vm))
@@ -74,6 +76,7 @@ export const layer = (version: string) =>
         status,
         machines: Effect.map(all, (vms) => vms.map(rowOf)),
         waiting: dispatcher.waiting,
+        gauges,
         leased: Effect.map(ips.count, ({ leased }) => leased)
       })
     })

@@ -5,7 +5,6 @@
 import { hostname } from "node:os"
 import { Effect, Layer } from "effect"
 import { Dispatcher } from "../actors/Dispatcher.ts"
-import { Gauges } from "../actors/Gauges.ts"
 import { Hatchery } from "../actors/Hatchery.ts"
 import { Heart } from "../actors/Heart.ts"
 import * as MonitorLive from "../actors/MonitorLive.ts"
@@ -42,7 +41,7 @@ export const cds = CdsV2.layer({ version, hostname: hostname() })
 /** The ledgers of this process. */
 export const memory = Layer.mergeAll(IpPool.layer, Capacity.layer, EventLog.layer)
 
-const parts = Layer.mergeAll(Dispatcher.layer, Nursery.layer, Reaper.layer, Gauges.layer)
+const parts = Layer.mergeAll(Dispatcher.layer, Nursery.layer, Reaper.layer)
 
 /** All actors. `Hatchery.run` is the service, `Monitor` what it tells about itself. */
 export const actors = Hatchery.layer.pipe(

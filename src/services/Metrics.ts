@@ -50,6 +50,12 @@ export const provisionInflight = gauge(
   "Machines of the warm pool that are being cloned"
 )
 
+/** Ours alone: CDS has no word for it. */
+export const frozen = gauge(
+  "vsphere_frozen",
+  "1 while the view of vCenter may not be acted upon: no machine is removed; /mon/status says why"
+)
+
 /** Addresses of the configured ranges. */
 export const ipActive = gauge("vsphere_ip_active_count", "Addresses of the ranges seen on a guest's network card")
 export const ipReserved = gauge("vsphere_ip_reserved_count", "Addresses of the ranges that belong to a machine")

@@ -1,4 +1,4 @@
-/** What the hatchery tells about itself: on `/mon/*`, in heartbeats, on the live table. Reading it has no side effect. */
+/** What the hatchery tells about itself: on `/mon/*`, in heartbeats, on the live table. Reading it changes nothing of the hatchery. */
 import { Context } from "effect"
 import type { Effect } from "effect"
 import type { MachineId, MachineRef } from "../schema/Machine.ts"
@@ -35,6 +35,8 @@ export class Monitor extends Context.Service<
     readonly machines: Effect.Effect<ReadonlyArray<MachineRow>>
     /** Newest first, one per job. */
     readonly waiting: Effect.Effect<ReadonlyArray<Decision>>
+    /** Sets the gauges (`Metrics.ts`) to what is so now, to be read at once. */
+    readonly gauges: Effect.Effect<void>
     /** Addresses leased now. */
     readonly leased: Effect.Effect<number>
   }

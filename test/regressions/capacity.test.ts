@@ -4,6 +4,7 @@ import { Effect, Metric } from "effect"
 import * as Metrics from "../../src/services/Metrics.ts"
 import {
   callsDuring,
+  gauges,
   hatched,
   job,
   order,
@@ -76,9 +77,14 @@ describe("capacity and metrics", () => {
       const stand = yield* hatched()
       yield* stand.vcenter.inject({ _tag: "Restart", downMs: 10 * 60_000 })
       yield* pass("5 minutes")
+      yield* gauges(stand)
       assert.strictEqual(yield* value(Metrics.machines), 2)
       assert.strictEqual(yield* value(Metrics.provisionReady), 2)
       assert.strictEqual(yield* value(Metrics.pendingWorkers), 0)
+      assert.strictEqual(yield* value(Metrics.frozen), 1)
+      yield* pass("10 minutes")
+      yield* gauges(stand)
+      assert.strictEqual(yield* value(Metrics.frozen), 0)
     })
   )
 

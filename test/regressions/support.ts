@@ -189,6 +189,9 @@ export const rows = ({ process }: Stand) => Context.get(process.context, Monitor
 export const whyWaits = ({ process }: Stand, id: string) =>
   Effect.map(Context.get(process.context, Monitor).waiting, (all) => all.find((one) => one.job === id)?.reason ?? "")
 
+/** Brings the gauges up to date, as a look at the metrics does. */
+export const gauges = ({ process }: Stand) => Context.get(process.context, Monitor).gauges
+
 export const status = ({ process }: Stand) => Context.get(process.context, Monitor).status
 
 /** How many ready machines of a template to keep from now on. */

@@ -38,6 +38,7 @@ describe("the hatchery's own HTTP server", () => {
     const monitor = Layer.mock(Monitor)({
       machines: counted,
       waiting: counted,
+      gauges: counted,
       status: Effect.sync(() => ({ now: reads++, lines: [] }))
     })
     const http = { addr: "127.0.0.1", port: 0 }
@@ -48,7 +49,7 @@ describe("the hatchery's own HTTP server", () => {
           assert.strictEqual(yield* ask(url + path, { method, body: '{"reap":true}' }), 404, `${method} ${path}`)
       assert.strictEqual(reads, 0)
       for (const path of paths.slice(0, 5)) assert.strictEqual(yield* ask(url + path), 200, path)
-      assert.strictEqual(reads, 3)
+      assert.strictEqual(reads, 4)
     }).pipe(Effect.provide(Layer.provide(Server.layer, [monitor, Layer.succeed(Settings, { ...defaults, http })])))
   })
 })

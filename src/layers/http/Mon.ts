@@ -48,7 +48,7 @@ export const layer = Layer.unwrap(
     )
     /** Metrics live in the context of the hatchery, not in that of a request. */
     const context = yield* Effect.context<never>()
-    const metrics = Effect.sync(() =>
+    const metrics = Effect.map(Effect.provideContext(monitor.gauges, context), () =>
       HttpServerResponse.text(PrometheusMetrics.formatUnsafe(context), {
         contentType: "text/plain; version=0.0.4; charset=utf-8"
       })

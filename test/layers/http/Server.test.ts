@@ -6,7 +6,7 @@ import { address, layer } from "../../../src/layers/http/Server.ts"
 import * as Metrics from "../../../src/layers/telemetry/Metrics.ts"
 import { defaults } from "../../../src/schema/Config.ts"
 import type { MonitoringLine } from "../../../src/schema/Monitoring.ts"
-import { jobsExamined } from "../../../src/services/Metrics.ts"
+import { frozen, jobsExamined } from "../../../src/services/Metrics.ts"
 import { Monitor, type MachineRow } from "../../../src/services/Monitor.ts"
 import { Settings } from "../../../src/services/Settings.ts"
 
@@ -29,6 +29,7 @@ const monitor = Layer.succeed(Monitor, {
   status: Effect.succeed({ now: 1_767_225_600_000, lines }),
   machines: Effect.succeed([row]),
   waiting: Effect.succeed([{ job: "job-2", at: 5, reason: "maxWorker 10 reached" }]),
+  gauges: Metric.update(frozen, 1),
   leased: Effect.succeed(1)
 })
 
@@ -94,6 +95,7 @@ describe("the HTTP server", () => {
         const { text, headers } = yield* get("/mon/metrics")
         assert.include(text, 'cds_hatchery_jobs_count{service_name="hatch",service_type="hatchery"} 2\n')
         assert.include(text, "# TYPE cds_hatchery_jobs_count counter")
+        assert.include(text, 'cds_hatchery_vsphere_frozen{service_name="hatch",service_type="hatchery"} 1\n')
         assert.include(headers.get("content-type"), "text/plain; version=0.0.4")
       }).pipe(Effect.provide(Layer.provideMerge(http, labels)))
     })
