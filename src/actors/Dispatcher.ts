@@ -23,6 +23,7 @@ interface Waiting {
   sightedAt: number
   /** Known once the job was read. */
   image: string | undefined
+  modelName: string
   size: Size | undefined
   reason: string
   decidedAt: number
@@ -76,7 +77,7 @@ export class Dispatcher extends Context.Service<
         if (now - entry.seenAt < tellAfterMs || now - (entry.toldAt ?? -Infinity) < tellAgainMs) return
         entry.toldAt = now
         yield* cds
-          .info(region, id, "info", `Hatchery "${settings.cds.name}" cannot start a worker yet: ${reason}`)
+          .tell(region, id, { _tag: "Waits", modelName: entry.modelName, reason })
           .pipe(Effect.catch((error) => Effect.logWarning(`the job ${id} could not be told: ${error.message}`)))
       })
 
@@ -99,6 +100,7 @@ export class Dispatcher extends Context.Service<
         }
         if (admission._tag === "Refused") return yield* Effect.as(refuse(entry, admission.reason), false)
         entry.image = admission.image
+        entry.modelName = admission.modelName
         entry.size = admission.size
         if (yield* tooManyTries(id))
           return yield* Effect.as(
@@ -224,6 +226,7 @@ const newcomer = (sighting: JobSighting, now: number): Waiting => ({
   seenAt: now,
   sightedAt: now,
   image: undefined,
+  modelName: "",
   size: undefined,
   reason: "",
   decidedAt: now,

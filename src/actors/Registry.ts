@@ -3,7 +3,7 @@ import { Clock, Context, Effect, FiberMap, Latch, Layer, Metric } from "effect"
 import type { Tracer } from "effect"
 import type { MachineId } from "../schema/Machine.ts"
 import { Capacity } from "../services/Capacity.ts"
-import { Cds } from "../services/Cds.ts"
+import { Cds, type Notice } from "../services/Cds.ts"
 import { EventLog } from "../services/EventLog.ts"
 import { Ids } from "../services/Ids.ts"
 import { IpPool } from "../services/IpPool.ts"
@@ -75,10 +75,10 @@ export class Registry extends Context.Service<
         carriedElsewhere: (jobId: string) => carrier(jobId, id) !== undefined
       })
 
-      const tellJob = (claim: Claim, level: "info" | "warning" | "error", text: string) =>
+      const tellJob = (claim: Claim, notice: Notice) =>
         claim.jobId === ""
           ? Effect.void
-          : cds.info(claim.region, claim.jobId, level, text).pipe(
+          : cds.tell(claim.region, claim.jobId, notice).pipe(
               Effect.catch((error) => Effect.logWarning(`the job ${claim.jobId} could not be told: ${error.message}`)),
               Effect.forkIn(scope),
               Effect.asVoid
@@ -88,7 +88,7 @@ export class Registry extends Context.Service<
         const { id, template } = handle.vm
         switch (action._tag) {
           case "Tell":
-            return tellJob(action.claim, action.level, action.text)
+            return tellJob(action.claim, action.notice)
           case "ReturnJob":
             return Effect.andThen(Metric.update(Metrics.spawnErrors, action.failed ? 1 : 0), signals.send(action))
           case "SettleJob":

@@ -7,7 +7,7 @@ import * as Toml from "effect/encoding/Toml"
 import { readCommon, type KeyCheck } from "./config/common.ts"
 import { defaults } from "./config/defaults.ts"
 import { Section, isTable, type Report, type Table } from "./config/Section.ts"
-import { readCredentials, readProvision, readSizes } from "./config/sizing.ts"
+import { readCredentials, readDefaultModels, readProvision, readSizes } from "./config/sizing.ts"
 import { readTimes, readVSphere, type FileReader } from "./config/vsphere.ts"
 import { ConfigInvalid, type ConfigProblem } from "./Errors.ts"
 import type { SettingsShape } from "./Settings.ts"
@@ -48,28 +48,20 @@ const readLog = (root: Section): LogSettings => {
   }
 }
 
-/** V2 models for V1 jobs, by binaries: accepted, without effect until V1 jobs are served. */
-const readDefaultModels = (vsphere: Section): void => {
-  for (const entry of vsphere.sections("defaultWorkerModelsV2", { untold: true })) {
-    entry.text("workerModelV2", "")
-    entry.texts("binaries")
-  }
-}
-
 const readSettings = (vsphere: Section, outside: Outside): SettingsShape => {
-  const common = readCommon(vsphere.section("commonConfiguration"), outside.checkKey)
+  const { registerMs, ...common } = readCommon(vsphere.section("commonConfiguration"), outside.checkKey)
   const rookery = vsphere.section("rookery", { untold: true })
   const settings = {
     ...common,
     vsphere: readVSphere(vsphere, outside.readFile),
-    times: readTimes(vsphere, rookery),
+    times: readTimes(vsphere, rookery, registerMs),
     poolSize: Math.max(1, vsphere.whole("workerProvisioningPoolSize", defaults.poolSize)),
-    provision: readProvision(vsphere),
-    credentials: readCredentials(vsphere),
+    ...readProvision(vsphere),
+    ...readCredentials(vsphere),
+    defaultWorkerModelsV2: readDefaultModels(vsphere),
     ...readSizes(vsphere),
     maxUnexplainedGone: rookery.whole("maxUnexplainedGone", defaults.maxUnexplainedGone)
   }
-  readDefaultModels(vsphere)
   const cds = {
     ...common.cds,
     pollIntervalMs: rookery.duration("pollInterval", defaults.cds.pollIntervalMs),

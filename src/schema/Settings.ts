@@ -93,6 +93,28 @@ export interface VSphereSettings {
   readonly dns: ReadonlyArray<string>
 }
 
+/** Login for machines of a V1 model (`guestCredentials[].modelPath`). */
+export interface ModelCredential {
+  /** `group/name` */
+  readonly modelPath: string
+  readonly username: string
+  readonly password: Redacted.Redacted<string>
+}
+
+/** How many ready machines to keep of one V1 model (`workerProvisioning[].modelPath`). */
+export interface ModelProvisionSettings {
+  /** `group/name` */
+  readonly modelPath: string
+  readonly number: number
+}
+
+/** A V2 model for V1 jobs that name none (seed 001 sections 3.4 and 6.8). */
+export interface DefaultModelV2 {
+  /** `PROJECT/vcs/repository/model[@branch]` */
+  readonly model: string
+  readonly binaries: ReadonlyArray<string>
+}
+
 /** How many ready machines to keep of one template. */
 export interface ProvisionSettings {
   readonly template: string
@@ -105,6 +127,10 @@ export interface TimeSettings {
   readonly workerRegistrationTtlMs: number
   readonly provisioningIntervalMs: number
   readonly reaperIntervalMs: number
+  /** Between two looks for V1 models that need registration (`provision.registerFrequency`). */
+  readonly registerMs: number
+  /** A V1 template, from its clone to its power-off. */
+  readonly templateMs: number
   readonly finishedWorkerGraceMs: number
   /** One clone, from call to the task's end. */
   readonly cloneMs: number
@@ -132,9 +158,22 @@ export interface SettingsShape {
   /** Clones at once (`workerProvisioningPoolSize`, at least 1). */
   readonly poolSize: number
   readonly maxAttempts: number
+  /** Registrations of V1 models at once; -1: none are done. */
+  readonly maxConcurrentRegistering: number
+  /** `provision.region`, for V1 jobs; empty = none. The V2 region comes from CDS. */
+  readonly region: string
+  /** V1 jobs that ask for no region are left to others. */
+  readonly ignoreJobWithNoRegion: boolean
   readonly provision: ReadonlyArray<ProvisionSettings>
+  readonly modelProvision: ReadonlyArray<ModelProvisionSettings>
   readonly credentials: ReadonlyArray<GuestCredential>
-  readonly flavors: ReadonlyArray<Size & { readonly name: string }>
+  readonly modelCredentials: ReadonlyArray<ModelCredential>
+  /** The first that fits is taken, so their order matters. */
+  readonly defaultWorkerModelsV2: ReadonlyArray<DefaultModelV2>
+  /** `models[].preStartScript` by template: awaited before the worker starts. */
+  readonly preStartScripts: ReadonlyMap<string, string>
+  /** `diskSizeGB`: the first disk grows to it where it is smaller; absent leaves it. */
+  readonly flavors: ReadonlyArray<Size & { readonly name: string; readonly diskSizeGB?: number }>
   readonly defaultFlavor: string
   readonly maxCpus: number
   readonly maxMemoryMB: number

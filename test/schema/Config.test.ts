@@ -163,8 +163,8 @@ describe("a configuration file", () => {
     assert.include(refusal(file("", `${list}\n${list}`)), "stands twice")
   })
 
-  it("reads the warm pool and the guest credentials, and warns of V1 models", () => {
-    const { settings, warnings } = config(
+  it("reads the warm pool and the guest credentials, by template and by V1 model", () => {
+    const { settings } = config(
       file(
         "",
         `[[hatchery.vsphere.workerProvisioning]]
@@ -182,10 +182,7 @@ password = "guest-secret"`
     assert.deepStrictEqual(settings.provision, [{ template: "debian12", number: 3 }])
     assert.strictEqual(settings.credentials[0]?.username, "worker")
     assert.strictEqual(Redacted.value(settings.credentials[0]!.password), "guest-secret")
-    assert.deepStrictEqual(
-      warnings.map(({ path }) => path),
-      ["hatchery.vsphere.workerProvisioning[1].modelPath"]
-    )
+    assert.deepStrictEqual(settings.modelProvision, [{ modelPath: "group/model", number: 1 }])
     const entry = (lines: string) => file("", `[[hatchery.vsphere.workerProvisioning]]\n${lines}`)
     assert.include(refusal(entry("number = 1")), "workerProvisioning[0].modelVMWare = (absent): mandatory")
     assert.include(refusal(entry('modelVMWare = "a"')), "workerProvisioning[0].number = (absent): mandatory")

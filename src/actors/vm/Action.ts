@@ -1,14 +1,10 @@
 /** What a transition asks for besides the work of the new state: small things that are done at once, in order. */
+import type { Notice } from "../../services/Cds.ts"
 import type { Claim, Settlement } from "./State.ts"
 
 export type Action =
   /** A line that the user sees on the job. */
-  | {
-      readonly _tag: "Tell"
-      readonly claim: Claim
-      readonly level: "info" | "warning" | "error"
-      readonly text: string
-    }
+  | { readonly _tag: "Tell"; readonly claim: Claim; readonly notice: Notice }
   /** The job is without a machine again; the dispatcher may look at it. `failed`: a try was spent on it. */
   | { readonly _tag: "ReturnJob"; readonly claim: Claim; readonly reason: string; readonly failed: boolean }
   /** The job of a machine that was lost: given back or failed at CDS, if it is still ours there. */

@@ -33,17 +33,24 @@ export const reap = (
 export const fail = (vm: Vm, env: Env, reason: string): Step => {
   const claim = claimOf(vm.state)
   const actions: Array<Action> = []
-  if (claim !== undefined) actions.push({ _tag: "Tell", claim, level: "error", text: reason })
+  if (claim !== undefined) actions.push(spawnFailed(claim, reason, env))
   if (hatching.has(vm.state._tag)) actions.push({ _tag: "HatchFailed", reason })
   return reap(vm, env, reason, "release", actions)
 }
 
-/** The line that CDS users know from the Go hatchery (cds-trace 4). */
-export const starting = (claim: Claim, env: Env): Action => ({
+const spawnFailed = (claim: Claim, reason: string, env: Env): Action => {
+  const { workerName, modelName, startedAt } = claim
+  return {
+    _tag: "Tell",
+    claim,
+    notice: { _tag: "SpawnFailed", workerName, modelName, afterMs: env.now - startedAt, reason }
+  }
+}
+
+export const starting = (claim: Claim): Action => ({
   _tag: "Tell",
   claim,
-  level: "info",
-  text: `Hatchery "${env.hatchery}" is starting the worker "${claim.workerName}" from model "${claim.modelName}"`
+  notice: { _tag: "Starts", workerName: claim.workerName, modelName: claim.modelName }
 })
 
 export const returnJob = (claim: Claim, reason: string, failed: boolean): Action => ({
@@ -140,5 +147,5 @@ export const cloned = (vm: VmIn<"Cloning">, env: Env, known: Partial<Vm>): Step 
   if (claim === undefined) return enter(made, { _tag: "Booting" }, env, { actions: ended })
   return lost
     ? enter(made, { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, env, { actions: ended })
-    : enter(made, { _tag: "Powered", claim, on: false }, env, { actions: [...ended, starting(claim, env)] })
+    : enter(made, { _tag: "Powered", claim, on: false }, env, { actions: [...ended, starting(claim)] })
 }

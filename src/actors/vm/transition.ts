@@ -5,6 +5,7 @@
  * when it is entered and interrupted when it is left; its end comes back as an event. Works are harmless when they are started
  * again, which is what adoption and waking from `Held` rely on.
  */
+import { readable } from "../../schema/Machine.ts"
 import type { Work } from "./Action.ts"
 import {
   seen,
@@ -53,8 +54,8 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
         ["Booting", "Renamed", "Reaping", "Ceded"],
         "lost answer: it exists after all; another owner: ceded",
         (vm, { facts }, env) => {
-          // While the clone task runs the machine shows without its annotation.
-          if (owner(facts) === undefined) return stay(vm)
+          // While the clone task runs the machine shows without its configuration.
+          if (!readable(facts) || owner(facts) === undefined) return stay(vm)
           if (owner(facts) !== env.hatchery) return cede({ ...vm, facts }, env, "its annotation names another owner")
           const known = { facts, ref: facts.ref }
           return vm.state.lost ? cloned(vm, env, known) : stay({ ...vm, ...known })
@@ -185,7 +186,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       Done: cell(["Powered", "Reaping"], "taken; cancelled meanwhile: reaped", (vm, _, env) => {
         const { claim, cancelled } = vm.state
         return cancelled === undefined
-          ? enter(vm, { _tag: "Powered", claim, on: false }, env, { actions: [starting(claim, env)] })
+          ? enter(vm, { _tag: "Powered", claim, on: false }, env, { actions: [starting(claim)] })
           : reap(vm, env, cancelled, "release")
       }),
       Refused: cell(["Returning", "Reaping"], "the take was refused: given back; on: reaped", (vm, event, env) =>
@@ -298,13 +299,16 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
     ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
   ),
 
-  Held: row<"Held">("cannot be acted upon: its host does not answer, or vCenter asks a question")(
+  Held: row<"Held">(
+    "cannot be acted upon: its host does not answer, vCenter asks a question, or does not tell what it is"
+  )(
     {
       Seen: cell(
         ["Held", "Ceded", "Booting", "Settling", "Provisioned", "Powered", "Running", "Returning", "Reaping"],
         "reachable again: on where it was, with the time it had left",
         (vm, { facts }, env) => {
-          if (owner(facts) !== env.hatchery) return cede({ ...vm, facts }, env, "its annotation names another owner")
+          if (readable(facts) && owner(facts) !== env.hatchery)
+            return cede({ ...vm, facts }, env, "its annotation names another owner")
           if (!reachable(facts)) return stay({ ...vm, facts, reason: unreachableReason(facts) })
           const { was, remaining } = vm.state
           const awake: Vm = {

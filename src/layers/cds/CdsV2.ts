@@ -1,10 +1,11 @@
 /** `Cds` for a V2 hatchery, over an HTTP client and a socket. */
 import { Clock, Effect, Layer, Redacted } from "effect"
 import type { HttpClient } from "effect/http"
+import { CdsError } from "../../schema/Errors.ts"
 import type { ConfigInvalid } from "../../schema/Errors.ts"
 import type { JobId } from "../../schema/Job.ts"
 import { Cds } from "../../services/Cds.ts"
-import type { WorkerClaims } from "../../services/Cds.ts"
+import type { Notice, WorkerClaims } from "../../services/Cds.ts"
 import { Ids } from "../../services/Ids.ts"
 import { Settings } from "../../services/Settings.ts"
 import * as CdsHttp from "./CdsHttp.ts"
@@ -14,6 +15,7 @@ import * as Hatchery from "./Hatchery.ts"
 import type { Identity } from "./Hatchery.ts"
 import * as HatcheryKey from "./HatcheryKey.ts"
 import { compact } from "./Jwt.ts"
+import { textV2 } from "./notices.ts"
 import * as Queue from "./Queue.ts"
 import * as Session from "./Session.ts"
 import * as Sightings from "./Sightings.ts"
@@ -54,6 +56,10 @@ const openEvents = (session: Session.Session, socket: CdsSocket["Service"], apiU
       .connect(url, headers)
       .pipe(Effect.tapError(({ kind }) => (kind === "unauthenticated" ? session.drop(held) : Effect.void)))
   }).pipe(Effect.mapError(Session.asCdsError("events")))
+
+/** V1 models belong to the V1 API. */
+const withoutV1 = (call: string) => () =>
+  Effect.fail(new CdsError({ call, kind: "refused", message: "it needs the V1 API (commonConfiguration.api.token)" }))
 
 /** Fails when the RSA key cannot be used. */
 export const make = Effect.fnUntraced(function* (
@@ -101,7 +107,8 @@ export const make = Effect.fnUntraced(function* (
       yield* Effect.annotateCurrentSpan({ "job.id": id, reason })
       yield* queue.fail(region, id, reason)
     }),
-    info: Effect.fn("Cds.info")(function* (region: string, id: JobId, level: Queue.Level, message: string) {
+    tell: Effect.fn("Cds.tell")(function* (region: string, id: JobId, notice: Notice) {
+      const { level, message } = textV2(settings.name, notice)
       yield* Effect.annotateCurrentSpan({ "job.id": id, level })
       yield* queue.info(region, id, level, message)
     }),
@@ -113,6 +120,13 @@ export const make = Effect.fnUntraced(function* (
       const claims = WorkerToken.claims(settings.name, worker, yield* ids.uuid, yield* Clock.currentTimeMillis)
       return Redacted.make(compact("RS512", claims, key.signRS512))
     }),
+    disable: () => Effect.void,
+    models: Effect.succeed([]),
+    modelPassword: withoutV1("modelPassword"),
+    bookModel: withoutV1("bookModel"),
+    failModel: withoutV1("failModel"),
+    modelAsCode: withoutV1("modelAsCode"),
+    signout: Effect.void,
     trouble: trouble.current
   }
 })

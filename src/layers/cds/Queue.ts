@@ -8,6 +8,7 @@ import { isFinal } from "../../schema/Job.ts"
 import type { Job, JobId, JobSighting, JobWithModel } from "../../schema/Job.ts"
 import type { CallFailed } from "./CdsHttp.ts"
 import { decode, decodeBody } from "./decode.ts"
+import type { Level } from "./notices.ts"
 import type { Session } from "./Session.ts"
 import { rfc3339 } from "./wire/fields.ts"
 import { toJob, toJobWithModel, WireJob, WireJobWithModel } from "./wire/Job.ts"
@@ -15,8 +16,6 @@ import { WireQueue, WireQueued } from "./wire/Sighting.ts"
 
 /** CDS locks a job for so long at most while somebody takes it. */
 const takeLock = Duration.seconds(30)
-
-export type Level = "info" | "warning" | "error"
 
 const decodeQueue = decodeBody("poll", WireQueue)
 const decodeQueued = decode("poll", WireQueued)

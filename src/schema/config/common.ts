@@ -10,13 +10,25 @@ export type KeyCheck = (pem: string) => string | undefined
 
 export type Common = Pick<
   SettingsShape,
-  "worker" | "http" | "maxWorker" | "maxConcurrentProvisioning" | "maxAttempts"
+  | "worker"
+  | "http"
+  | "maxWorker"
+  | "maxConcurrentProvisioning"
+  | "maxConcurrentRegistering"
+  | "maxAttempts"
+  | "region"
+  | "ignoreJobWithNoRegion"
 > & {
+  /** `provision.registerFrequency` */
+  readonly registerMs: number
   /** Without `publicConfig`, which is told by the section around, and without the intervals, which are ours. */
   readonly cds: Omit<CdsSettings, "publicConfig" | "pollIntervalMs" | "heartbeatIntervalMs">
 }
 
-type Limits = Pick<SettingsShape, "maxWorker" | "maxConcurrentProvisioning" | "maxAttempts">
+type Limits = Pick<
+  SettingsShape,
+  "maxWorker" | "maxConcurrentProvisioning" | "maxConcurrentRegistering" | "maxAttempts"
+>
 
 const readLimits = (provision: Section): Limits => {
   const maxWorker = provision.whole("maxWorker", defaults.maxWorker)
@@ -29,10 +41,11 @@ const readLimits = (provision: Section): Limits => {
     return value
   }
   const concurrent = within("maxConcurrentProvisioning", defaults.maxConcurrentProvisioning, 0)
-  within("maxConcurrentRegistering", 2, -1)
+  const registering = within("maxConcurrentRegistering", defaults.maxConcurrentRegistering, -1)
   return {
     maxWorker,
     maxConcurrentProvisioning: concurrent === 0 ? Math.min(defaults.maxConcurrentProvisioning, most) : concurrent,
+    maxConcurrentRegistering: registering === 0 ? Math.min(defaults.maxConcurrentRegistering, most) : registering,
     maxAttempts: provision.whole("maxAttemptsNumberBeforeFailure", defaults.maxAttempts, { min: -1 })
   }
 }
@@ -95,11 +108,8 @@ const readWorker = (provision: Section, api: { readonly url: string; readonly in
   }
 }
 
-/** Keys of V1 and of other tools: accepted, told to CDS, without effect here. */
-const readUnused = (common: Section, provision: Section): void => {
-  provision.whole("registerFrequency", 60)
-  provision.text("region", "")
-  provision.flag("ignoreJobWithNoRegion", false)
+/** Keys of other tools: accepted, told to CDS, without effect here. */
+const readUnused = (common: Section): void => {
   const spawn = common.section("logOptions").section("spawnOptions")
   spawn.whole("thresholdCritical", 480)
   spawn.whole("thresholdWarning", 360)
@@ -113,8 +123,6 @@ const readApi = (common: Section) => {
   const tokenV2 = api.secret("tokenV2")
   if (token === undefined && tokenV2 === undefined)
     api.problem("tokenV2", undefined, "mandatory: the token that CDS gave when the hatchery was created")
-  else if (tokenV2 === undefined)
-    api.warn("tokenV2", undefined, "V1 jobs are not served yet, and V2 jobs need this token")
   return {
     url: url ?? "",
     insecure: http.flag("insecure", false),
@@ -132,6 +140,8 @@ const readKey = (common: Section, check: KeyCheck): CdsSettings["rsaPrivateKey"]
   return key
 }
 
+const registerSeconds = defaults.times.registerMs / 1_000
+
 export const readCommon = (common: Section, checkKey: KeyCheck): Common => {
   const name = common.required("name", "the name under which CDS knows this hatchery")
   const osArch = common.texts("osArch", defaults.cds.osArch)
@@ -141,7 +151,7 @@ export const readCommon = (common: Section, checkKey: KeyCheck): Common => {
   http.text("headerXForwardedFor", "X-Forwarded-For", { json: "header_w_forwarded_for" })
   const api = readApi(common)
   const provision = common.section("provision")
-  readUnused(common, provision)
+  readUnused(common)
   return {
     cds: {
       name,
@@ -158,6 +168,9 @@ export const readCommon = (common: Section, checkKey: KeyCheck): Common => {
       disableV2QueuePolling: provision.flag("disableV2QueuePolling", false, { untold: true })
     },
     worker: readWorker(provision, api),
+    registerMs: (provision.whole("registerFrequency", registerSeconds) || registerSeconds) * 1_000,
+    region: provision.text("region", ""),
+    ignoreJobWithNoRegion: provision.flag("ignoreJobWithNoRegion", false),
     http: {
       addr: http.text("addr", defaults.http.addr),
       port: http.whole("port", defaults.http.port, { max: 65535 })

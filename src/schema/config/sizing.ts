@@ -1,13 +1,24 @@
 /** Flavors, static limits, the warm pool and guest credentials (seed 001 sections 3.2, 3.3, 12 and 13). */
-import type { GuestCredential, ProvisionSettings, SettingsShape } from "../Settings.ts"
+import type {
+  DefaultModelV2,
+  GuestCredential,
+  ModelCredential,
+  ModelProvisionSettings,
+  ProvisionSettings,
+  SettingsShape
+} from "../Settings.ts"
 import type { Section } from "./Section.ts"
 
 type Flavor = SettingsShape["flavors"][number]
 
 const readFlavor = (name: string, flavor: Section): Flavor => {
-  const size = { name, cpus: flavor.whole("cpus", 0, { min: 1 }), memoryMB: flavor.whole("memoryMB", 0, { min: 1 }) }
-  if (flavor.whole("diskSizeGB", 0) > 0) flavor.warn("diskSizeGB", undefined, "disks are not resized yet")
-  return size
+  const diskSizeGB = flavor.whole("diskSizeGB", 0)
+  return {
+    name,
+    cpus: flavor.whole("cpus", 0, { min: 1 }),
+    memoryMB: flavor.whole("memoryMB", 0, { min: 1 }),
+    ...(diskSizeGB === 0 ? {} : { diskSizeGB })
+  }
 }
 
 /** A list of tables with `name`, or tables called by their names (seed 001 section 13.2 shows both). Names ignore case. */
@@ -44,43 +55,68 @@ export const readSizes = (vsphere: Section) => {
 const knownNames = (flavors: ReadonlyArray<Flavor>): string =>
   flavors.length === 0 ? "define it under flavors" : `known are ${flavors.map(({ name }) => name).join(", ")}`
 
-/** The template that an entry is about; undefined, with the reason reported, for one that names a V1 model alone. */
-const readTemplate = (entry: Section): string | undefined => {
+/** What an entry is about: a template (V2 models) or a V1 model by its path. */
+type Subject = { readonly template: string } | { readonly modelPath: string } | undefined
+
+/** Undefined, with the problem reported, where both keys are missing. One with both is about the template, as the Go hatchery reads it. */
+const readSubject = (entry: Section): Subject => {
   const modelPath = entry.text("modelPath", "")
   const template = entry.text("modelVMWare", "")
-  if (template !== "") return template
-  if (modelPath === "") entry.problem("modelVMWare", undefined, "mandatory: the name of a vSphere template")
-  else entry.warn("modelPath", modelPath, "V1 models are not served yet, this entry has no effect")
-  return undefined
+  if (template !== "") return { template }
+  if (modelPath === "")
+    return void entry.problem("modelVMWare", undefined, "mandatory: the name of a vSphere template, or modelPath")
+  if (!/^[^/]+\/[^/]+$/.test(modelPath))
+    return void entry.problem("modelPath", modelPath, "write the V1 model as group/name")
+  return { modelPath }
 }
 
 /** `[[workerProvisioning]]` */
-export const readProvision = (vsphere: Section): ReadonlyArray<ProvisionSettings> => {
-  const seen = new Set<string>()
-  return vsphere.sections("workerProvisioning").flatMap((entry) => {
-    const template = readTemplate(entry)
+export const readProvision = (vsphere: Section) => {
+  const provision: Array<ProvisionSettings> = []
+  const modelProvision: Array<ModelProvisionSettings> = []
+  for (const entry of vsphere.sections("workerProvisioning")) {
+    const subject = readSubject(entry)
     if (entry.raw("number") === undefined)
       entry.problem("number", undefined, "mandatory: how many machines to keep ready")
     const number = entry.whole("number", 0)
-    if (template === undefined) return []
-    if (seen.has(template)) entry.problem("modelVMWare", template, "this template stands twice; keep one entry")
-    seen.add(template)
-    return [{ template, number }]
-  })
+    if (subject === undefined) continue
+    if ("template" in subject) {
+      if (provision.some(({ template }) => template === subject.template))
+        entry.problem("modelVMWare", subject.template, "this template stands twice; keep one entry")
+      provision.push({ ...subject, number })
+    } else {
+      if (modelProvision.some(({ modelPath }) => modelPath === subject.modelPath))
+        entry.problem("modelPath", subject.modelPath, "this model stands twice; keep one entry")
+      modelProvision.push({ ...subject, number })
+    }
+  }
+  return { provision, modelProvision }
 }
 
-const readCredential = (entry: Section): ReadonlyArray<GuestCredential> => {
-  const template = readTemplate(entry)
-  const username = entry.required("username", "the user who runs the worker in the guest")
-  const password = entry.requiredSecret("password", "that user's password")
-  if (entry.text("preStartScript", "") !== "")
-    entry.warn("preStartScript", undefined, "it is not run yet, machines start without it")
-  return template === undefined ? [] : [{ template, username, password }]
-}
-
-/** `[[models]]`, then `[[guestCredentials]]`, its older form. The first entry for a template counts. */
-export const readCredentials = (vsphere: Section): ReadonlyArray<GuestCredential> => {
+/** `[[models]]`, then `[[guestCredentials]]`, its older form. The first entry for a template or model counts. */
+export const readCredentials = (vsphere: Section) => {
   const models = vsphere.sections("models", { untold: true })
   const older = vsphere.sections("guestCredentials", { untold: true })
-  return [...models, ...older].flatMap(readCredential)
+  const credentials: Array<GuestCredential> = []
+  const modelCredentials: Array<ModelCredential> = []
+  const preStartScripts = new Map<string, string>()
+  for (const entry of [...models, ...older]) {
+    const subject = readSubject(entry)
+    const username = entry.required("username", "the user who runs the worker in the guest")
+    const password = entry.requiredSecret("password", "that user's password")
+    const preStart = entry.text("preStartScript", "")
+    if (subject === undefined) continue
+    if ("template" in subject) {
+      credentials.push({ ...subject, username, password })
+      if (preStart !== "" && !preStartScripts.has(subject.template)) preStartScripts.set(subject.template, preStart)
+    } else modelCredentials.push({ ...subject, username, password })
+  }
+  return { credentials, modelCredentials, preStartScripts }
 }
+
+/** `[[defaultWorkerModelsV2]]` */
+export const readDefaultModels = (vsphere: Section): ReadonlyArray<DefaultModelV2> =>
+  vsphere.sections("defaultWorkerModelsV2", { untold: true }).map((entry) => ({
+    model: entry.required("workerModelV2", "a V2 model as PROJECT/vcs/repository/model[@branch]"),
+    binaries: entry.texts("binaries", [])
+  }))

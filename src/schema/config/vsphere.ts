@@ -60,7 +60,7 @@ export const readVSphere = (vsphere: Section, readFile: FileReader): VSphereSett
 })
 
 /** CDS's own keys count whole minutes or seconds, and 0 means the default. Ours, under `rookery`, win over them. */
-export const readTimes = (vsphere: Section, rookery: Section): TimeSettings => {
+export const readTimes = (vsphere: Section, rookery: Section, registerMs: number): TimeSettings => {
   const counted = (key: string, unitMs: number, absentMs: number): number =>
     (vsphere.whole(key, absentMs / unitMs, { max: 2 ** 31 / 1_000 }) || absentMs / unitMs) * unitMs
   const workerTtlMs = counted("workerTTL", 60_000, defaultTimes.workerTtlMs)
@@ -71,6 +71,8 @@ export const readTimes = (vsphere: Section, rookery: Section): TimeSettings => {
   return {
     workerTtlMs: rookery.duration("workerTTL", workerTtlMs),
     workerRegistrationTtlMs: rookery.duration("workerRegistrationTTL", registrationMs),
+    registerMs: rookery.duration("registerFrequency", registerMs),
+    templateMs: rookery.duration("templateTimeout", defaultTimes.templateMs),
     provisioningIntervalMs: rookery.duration("provisioningInterval", provisioningMs),
     reaperIntervalMs: rookery.duration("reaperInterval", reaperMs),
     finishedWorkerGraceMs: rookery.duration("finishedWorkerGracePeriod", graceMs),

@@ -11,6 +11,7 @@ import {
   facts,
   failed,
   find,
+  toldWhy,
   later,
   machine,
   minute,
@@ -102,7 +103,7 @@ describe("a clone that is made for a job", () => {
 
   it("that fails tells its job why", () => {
     const end = after(machine(states.forJob), failed)
-    assert.strictEqual(find(end, "Tell")?.text, "cloning failed: the disk is full")
+    assert.strictEqual(toldWhy(find(end, "Tell")), "cloning failed: the disk is full")
     assert.strictEqual(reaping(end).settlement, "release")
   })
 })

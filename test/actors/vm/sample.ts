@@ -78,6 +78,7 @@ const pooled = written("provisioned")
 
 export const facts = (more: Partial<MachineFacts> = {}): MachineFacts => ({
   ref: "vm-7",
+  unreadable: [],
   name: poolName,
   id: bare.id,
   annotation: pooled,
@@ -202,3 +203,7 @@ export const reaping = ({ vm }: Step): StateOf<"Reaping"> => {
   assert.strictEqual(vm.state._tag, "Reaping")
   return vm.state as StateOf<"Reaping">
 }
+
+/** Why the job's user is told that its worker failed. */
+export const toldWhy = (tell: Extract<Action, { _tag: "Tell" }> | undefined): string | undefined =>
+  tell?.notice._tag === "SpawnFailed" ? tell.notice.reason : undefined

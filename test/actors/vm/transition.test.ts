@@ -13,6 +13,7 @@ import {
   facts,
   failed,
   find,
+  toldWhy,
   later,
   machine,
   minute,
@@ -55,7 +56,7 @@ describe("the spine of a machine's life", () => {
     assert.strictEqual(renamed.vm.generation, 4)
     const powered = after(renamed.vm, done)
     assert.deepStrictEqual(powered.vm.state, { _tag: "Powered", claim, on: false })
-    assert.match(find(powered, "Tell")?.text ?? "", /"rookery" is starting the worker "busy-lovelace"/)
+    assert.deepInclude(find(powered, "Tell")?.notice, { _tag: "Starts", workerName: "busy-lovelace" })
     const running = after(powered.vm, done)
     assert.deepStrictEqual(running.vm.state, { _tag: "Running", claim, signedIn: false, resumed: false })
     assert.strictEqual(running.vm.generation, 5)
@@ -191,7 +192,7 @@ describe("a machine with a job", () => {
     assert.deepStrictEqual(on.vm.state, states.poweredOn)
     const off = after(on.vm, seen())
     assert.strictEqual(reaping(off).settlement, "release")
-    assert.strictEqual(find(off, "Tell")?.level, "error")
+    assert.isDefined(toldWhy(find(off, "Tell")))
   })
 
   it("that cannot be taken, booted or started tells its job why, and is reaped", () => {
@@ -206,15 +207,14 @@ describe("a machine with a job", () => {
     for (const [state, event, text] of trouble) {
       const end = after(machine(state), event)
       assert.strictEqual(reaping(end).settlement, "release")
-      assert.match(find(end, "Tell")?.text ?? "", text)
-      assert.strictEqual(find(end, "Tell")?.level, "error")
+      assert.match(toldWhy(find(end, "Tell")) ?? "", text)
     }
   })
 
   it("whose start script fails tells its job the exit code and the end of the log", () => {
     const end = after(machine(states.running), { _tag: "Exited", exitCode: 3, log: "worker: no space left" })
     assert.strictEqual(reaping(end).settlement, "release")
-    assert.match(find(end, "Tell")?.text ?? "", /exit code 3; its log ends with:\nworker: no space left/)
+    assert.match(toldWhy(find(end, "Tell")) ?? "", /exit code 3; its log ends with:\nworker: no space left/)
   })
 
   it("whose start script ends well is given the time to go off", () => {

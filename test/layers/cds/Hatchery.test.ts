@@ -19,8 +19,8 @@ describe("the hatchery", () => {
         { id: "2", name: "idle-hopper", run_job_id: null, status: "Disabled" }
       ]
       assert.deepStrictEqual(yield* workers, [
-        { id: "1", name: "stoic-keldysh", status: "Building", jobId: "j" },
-        { id: "2", name: "idle-hopper", status: "Disabled", jobId: "" }
+        { api: "v2", id: "1", name: "stoic-keldysh", status: "Building", jobId: "j" },
+        { api: "v2", id: "2", name: "idle-hopper", status: "Disabled", jobId: "" }
       ])
     }).pipe(Effect.provide(world.layer))
   })

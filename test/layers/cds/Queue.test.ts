@@ -294,10 +294,10 @@ describe("ending what was taken", () => {
     const { layer, calls } = world({})
     return Effect.gen(function* () {
       yield* TestClock.setTime(Date.UTC(2026, 0, 1))
-      yield* Cds.use((cds) => cds.info("r1", id, "warning", "slow"))
+      yield* Cds.use((cds) => cds.tell("r1", id, { _tag: "Waits", modelName: "deb", reason: "slow" }))
       assert.deepStrictEqual(calls(`${jobPath}/info`)[0]?.body, {
-        level: "warning",
-        message: "slow",
+        level: "info",
+        message: 'Hatchery "my-hatch" cannot start a worker yet: slow',
         time: "2026-01-01T00:00:00.000Z"
       })
     }).pipe(Effect.provide(layer))

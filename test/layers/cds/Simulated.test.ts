@@ -67,7 +67,7 @@ describe("the client and the simulated API", () => {
       assert.strictEqual(job.runsOn.flavor, "big")
       assert.strictEqual(model?.image, "debian12")
       assert.strictEqual((yield* moving(cds.take(region, id))).status, "Scheduling")
-      yield* cds.info(region, id, "info", "a worker starts")
+      yield* cds.tell(region, id, { _tag: "Starts", workerName: "w", modelName: "deb" })
 
       const claim = { workerName: "stoic-keldysh", modelName: model?.name ?? "", jobId: id, region }
       const settings = { ...defaults.worker, apiUrl: "http://cds.simulated" }

@@ -13,4 +13,4 @@ const WireWorker = Schema.Struct({
 export const WireWorkers = Schema.NullOr(Schema.Array(WireWorker))
 
 export const toWorkers = (wire: typeof WireWorkers.Type): ReadonlyArray<CdsWorker> =>
-  (wire ?? []).map(({ id, name, status, run_job_id }) => ({ id, name, status, jobId: run_job_id ?? "" }))
+  (wire ?? []).map(({ id, name, status, run_job_id }) => ({ api: "v2", id, name, status, jobId: run_job_id ?? "" }))

@@ -34,7 +34,7 @@ it.live("The production client signs in, hears of a job, takes it and gives it b
     const id = seen?.id ?? ""
     assert.strictEqual(seen?.source, "event")
     assert.strictEqual((yield* service.take(region, id)).status, "Scheduling")
-    yield* service.info(region, id, "info", "hello")
+    yield* service.tell(region, id, { _tag: "Waits", modelName: "", reason: "hello" })
     yield* service.release(region, id)
     assert.deepStrictEqual(
       (yield* api.job(id))?.history.map(({ status }) => status),
