@@ -3,6 +3,7 @@
  * inventory's news to the machines' actors.
  */
 import { Clock, Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { readable, unreadableReason } from "../schema/Machine.ts"
 import type { MachineFacts, MachineId } from "../schema/Machine.ts"
 import type { ConfigInvalid } from "../schema/Errors.ts"
 import { Cds } from "../services/Cds.ts"
@@ -65,7 +66,13 @@ export class Hatchery extends Context.Service<
         return undefined
       }
 
-      const adopt = Effect.fnUntraced(function* (facts: MachineFacts) {
+      /** One that cannot be read may be anybody's, and may be at work: it is looked at when it can. */
+      const adopt = Effect.fnUntraced(function* (facts: MachineFacts, previous?: MachineFacts) {
+        if (!readable(facts)) {
+          if (facts.unreadable.join() !== previous?.unreadable.join())
+            yield* Effect.logInfo(`${facts.name} ${unreadableReason(facts)}; it is left alone`)
+          return
+        }
         const env = yield* registry.env
         const proven = prove(facts, env)
         if (proven === undefined) return
@@ -109,7 +116,7 @@ export class Hatchery extends Context.Service<
           return
         }
         if (handle !== undefined) yield* send(handle, { _tag: "Seen", facts })
-        else if (yield* Deferred.isDone(adopted)) yield* adopt(facts)
+        else if (yield* Deferred.isDone(adopted)) yield* adopt(facts, change.previous)
       })
 
       const parts = Effect.andThen(

@@ -23,6 +23,11 @@ export interface GuestFacts {
 /** The leaf properties that the inventory subscription keeps of every machine of the datacenter. */
 export interface MachineFacts {
   readonly ref: MachineRef
+  /**
+   * Paths of the properties without which nothing can be said of a machine, that cannot be read now (permission, host lost, being created).
+   * What stands here of them is what was known last, or empty: while there are any, the machine is not to be judged by its facts.
+   */
+  readonly unreadable: ReadonlyArray<string>
   readonly name: string
   readonly id: MachineId
   /** Raw `config.annotation`; `Annotation.parse` reads it. */
@@ -45,6 +50,13 @@ export interface MachineFacts {
   readonly resourcePool: string | undefined
   readonly guest: GuestFacts
 }
+
+/** Nothing that matters is missing: the facts may be judged by. */
+export const readable = ({ unreadable }: MachineFacts): boolean => unreadable.length === 0
+
+/** Why it is not readable, for people: follows the machine's name. */
+export const unreadableReason = ({ unreadable }: MachineFacts): string =>
+  `cannot be read: vCenter does not tell ${unreadable.join(", ")}`
 
 /** CPU count and memory of a machine, template or flavor. */
 export interface Size {

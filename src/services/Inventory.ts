@@ -42,7 +42,7 @@ export class Inventory extends Context.Service<
      * is), without a gap or a double between replay and live.
      */
     readonly changes: Stream.Stream<InventoryChange>
-    /** Waits until the machine's facts satisfy `holds`. Fails with kind `gone` when it is not, or no longer, in a complete view. No deadline of its own. */
+    /** Waits until the machine can be read and its facts satisfy `holds`. Fails with kind `gone` when it is not, or no longer, in a complete view. No deadline of its own. */
     readonly until: (
       ref: MachineRef,
       holds: (facts: MachineFacts) => boolean

@@ -83,6 +83,7 @@ const env: Env = { now: 0, times: settings.times, hatchery: name, instance: idOf
 /** What the mirror of the inventory holds of it anyway. */
 const factsOf = (n: number): MachineFacts => ({
   ref: refOf(n),
+  unreadable: [],
   name: `worker-${n}`,
   id: idOf(n),
   annotation: annotate(working(n, undefined), { state: "running", claim: claimOf(n) }, env),

@@ -4,6 +4,7 @@
  */
 import type { Redacted } from "effect"
 import type { JobId } from "../../schema/Job.ts"
+import { readable, unreadableReason } from "../../schema/Machine.ts"
 import type { MachineFacts, MachineId, MachineRef, Size } from "../../schema/Machine.ts"
 
 /** What a job claims a machine for. Chosen before anything is sent. */
@@ -132,10 +133,14 @@ export const resumed = (state: VmState): VmState =>
 /** The name the machine should have by what we know. */
 export const nameOf = (vm: Vm): string => vm.facts?.name ?? claimOf(vm.state)?.workerName ?? vm.poolName
 
-/** May be acted upon: its host answers and no question is pending (design, "Absent is not unreachable"). */
+/** May be acted upon: its host answers, no question is pending, and it can be read (design, "Absent is not unreachable"). */
 export const reachable = (facts: MachineFacts): boolean =>
-  facts.connection === "connected" && facts.question === undefined
+  facts.connection === "connected" && facts.question === undefined && readable(facts)
 
 /** Why a machine cannot be acted upon, for people. */
 export const unreachableReason = (facts: MachineFacts): string =>
-  facts.question !== undefined ? `vCenter asks: ${facts.question}` : `its connection state is ${facts.connection}`
+  facts.question !== undefined
+    ? `vCenter asks: ${facts.question}`
+    : facts.connection !== "connected"
+      ? `its connection state is ${facts.connection}`
+      : `it ${unreadableReason(facts)}`

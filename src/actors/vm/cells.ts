@@ -1,5 +1,6 @@
 /** Cells that mean the same in several states. */
 import { isFinal } from "../../schema/Job.ts"
+import { readable } from "../../schema/Machine.ts"
 import type { MachineFacts } from "../../schema/Machine.ts"
 import type { EventOf, EventTag } from "./Event.ts"
 import { cede, fail, gone, hold, owner, reap, reprove, returnJob } from "./moves.ts"
@@ -10,7 +11,7 @@ import { cell, stay } from "./table.ts"
 
 /**
  * The part of `Seen` that is the same everywhere: facts are kept, a machine of another owner is ceded, one that cannot be acted upon is
- * held; else the state has its say.
+ * held, whoever the owner may be of one that cannot be read; else the state has its say.
  */
 export const seen = <S extends StateTag>(
   to: ReadonlyArray<StateTag>,
@@ -18,8 +19,9 @@ export const seen = <S extends StateTag>(
   then: (vm: VmIn<S>, facts: MachineFacts, env: Env, before: Vm) => Step
 ): Cell<S, "Seen"> =>
   cell(["Held", "Ceded", ...to], `another owner: ceded; unreachable: held; ${says}`, (before, { facts }, env) => {
-    if (owner(facts) !== env.hatchery) return cede({ ...before, facts }, env, "its annotation names another owner")
     const vm: VmIn<S> = { ...before, facts, ref: facts.ref }
+    if (!readable(facts)) return hold(vm, env, unreachableReason(facts))
+    if (owner(facts) !== env.hatchery) return cede(vm, env, "its annotation names another owner")
     if (!reachable(facts)) return hold(vm, env, unreachableReason(facts))
     return then(vm, facts, env, before)
   })
@@ -27,7 +29,7 @@ export const seen = <S extends StateTag>(
 /** While a claim is on its way nothing but the owner matters: its work goes on. */
 export const seenClaimed = <S extends StateTag>(): Cell<S, "Seen"> =>
   cell(["Ceded"], "another owner: ceded; else noted", (vm, { facts }, env) =>
-    owner(facts) === env.hatchery
+    owner(facts) === env.hatchery || !readable(facts)
       ? stay({ ...vm, facts })
       : cede({ ...vm, facts }, env, "its annotation names another owner")
   )

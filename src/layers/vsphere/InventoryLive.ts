@@ -6,6 +6,7 @@ import { Cause, Clock, Duration, Effect, Exit, Layer, Queue, Schedule, Stream } 
 import { parse } from "../../schema/Annotation.ts"
 import type { VimError } from "../../schema/Errors.ts"
 import { VSphereError } from "../../schema/Errors.ts"
+import { readable } from "../../schema/Machine.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import type { InventoryChange } from "../../services/Inventory.ts"
 import { Inventory } from "../../services/Inventory.ts"
@@ -14,7 +15,7 @@ import { Certainty } from "./Certainty.ts"
 import { callFailed, taskFailed } from "./faults.ts"
 import { Mirror } from "./Mirror.ts"
 import { Placement } from "./Placement.ts"
-import { readObject } from "./retrieval.ts"
+import { readContent, readObject } from "./retrieval.ts"
 import type { Subscription } from "./Subscription.ts"
 import { subscribe } from "./Subscription.ts"
 import { TaskBoard } from "./TaskBoard.ts"
@@ -189,9 +190,9 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
       until: (ref, holds) =>
         Effect.suspend(() => {
           const facts = mirror.machines.get(ref)
-          if (facts !== undefined && holds(facts)) return Effect.succeed(facts)
+          if (facts !== undefined && readable(facts) && holds(facts)) return Effect.succeed(facts)
           if (facts === undefined && mirror.complete) return Effect.fail(gone("until", ref))
-          return untils.wait(ref, holds)
+          return untils.wait(ref, (told) => readable(told) && holds(told))
         }),
       task: Effect.fn("Inventory.task")(function* (ref, within) {
         yield* Effect.annotateCurrentSpan({ "vim.task": ref })
@@ -210,13 +211,7 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
         yield* Effect.annotateCurrentSpan({ "vm.ref": ref })
         return yield* Effect.acquireUseRelease(
           Effect.sync(() => mirror.beginDirectRead(ref)),
-          (read) =>
-            Effect.map(readObject(vim, virtualMachine(ref), paths), (properties) =>
-              mirror.found(
-                read,
-                [...properties].map(([name, val]) => ({ name, val }))
-              )
-            ),
+          (read) => Effect.map(readContent(vim, virtualMachine(ref), paths), (content) => mirror.found(read, content)),
           (read) => Effect.sync(() => mirror.endDirectRead(read))
         ).pipe(Effect.mapError(callFailed("RetrievePropertiesEx")))
       }),

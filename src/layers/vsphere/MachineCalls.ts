@@ -3,6 +3,7 @@ import { Context, Effect, Layer } from "effect"
 import type { Duration } from "effect"
 import { parse } from "../../schema/Annotation.ts"
 import { VSphereError } from "../../schema/Errors.ts"
+import { readable, unreadableReason } from "../../schema/Machine.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import { Inventory } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
@@ -28,6 +29,15 @@ export class MachineCalls extends Context.Service<
   {
     /** Why the machine may not be touched: it is not ours. Undefined when it is. */
     readonly foreign: (facts: MachineFacts) => string | undefined
+    /**
+     * The facts of a machine: those of the mirror where they suffice, else a direct read. Fails with kind `busy` while the machine cannot be
+     * read: nothing is decided upon what it may have been.
+     */
+    readonly look: (
+      operation: VimOperation,
+      ref: MachineRef,
+      suffices: (facts: MachineFacts) => boolean
+    ) => Effect.Effect<MachineFacts, VSphereError>
     /** The facts of a machine of ours; fails with kind `invalid` for one that is not, as a direct read confirms. */
     readonly ours: (operation: VimOperation, ref: MachineRef) => Effect.Effect<MachineFacts, VSphereError>
     /** Starts a task on a machine, does `accepted`, and waits for the task's end. Answers the reference that it resulted in. */
@@ -58,9 +68,21 @@ export class MachineCalls extends Context.Service<
           : `machine ${name} belongs to ${owner ?? "no hatchery"}, not to ${cds.name}`
       }
 
-      const ours = Effect.fnUntraced(function* (operation: VimOperation, ref: MachineRef) {
+      const look = Effect.fnUntraced(function* (
+        operation: VimOperation,
+        ref: MachineRef,
+        suffices: Holds
+      ): Effect.fn.Return<MachineFacts, VSphereError> {
         const known = (yield* inventory.view).machines.get(ref)
-        const facts = known !== undefined && foreign(known) === undefined ? known : yield* inventory.reread(ref)
+        if (known !== undefined && readable(known) && suffices(known)) return known
+        const facts = yield* inventory.reread(ref)
+        if (readable(facts)) return facts
+        const message = `${facts.name} ${unreadableReason(facts)}`
+        return yield* new VSphereError({ operation, kind: "busy", message })
+      })
+
+      const ours = Effect.fnUntraced(function* (operation: VimOperation, ref: MachineRef) {
+        const facts = yield* look(operation, ref, (known) => foreign(known) === undefined)
         const reason = foreign(facts)
         if (reason !== undefined) return yield* new VSphereError({ operation, kind: "invalid", message: reason })
         yield* Effect.annotateCurrentSpan({ "vm.ref": ref, "vm.name": facts.name, "vm.id": facts.id })
@@ -104,13 +126,13 @@ export class MachineCalls extends Context.Service<
         const facts = yield* inventory
           .reread(ref)
           .pipe(Effect.mapError((read) => (read.kind === "gone" ? read : error)))
-        if (holds(facts)) return
+        if (readable(facts) && holds(facts)) return
         yield* inventory
           .until(ref, holds)
           .pipe(Effect.timeoutOrElse({ duration: lateEffect, orElse: () => Effect.fail(error) }))
       })
 
-      return MachineCalls.of({ foreign, ours, run, settled, lookFor })
+      return MachineCalls.of({ foreign, look, ours, run, settled, lookFor })
     })
   )
 }

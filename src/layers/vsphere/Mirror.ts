@@ -9,7 +9,7 @@
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import type { InventoryChange } from "../../services/Inventory.ts"
 import { changeMachine, readMachine } from "./wire/MachineProperties.ts"
-import type { ObjectUpdate } from "./wire/Updates.ts"
+import type { ObjectContent, ObjectUpdate } from "./wire/Updates.ts"
 
 /** Machines gone within this time count together: vCenter may tell one shrink in several updates. Milliseconds. */
 const shrinkWindow = 60_000
@@ -60,8 +60,8 @@ export class Mirror {
     const known = this.machines.get(ref)
     this.put(
       update.kind === "modify" && known !== undefined
-        ? changeMachine(known, update.changeSet)
-        : readMachine(ref, update.changeSet, known)
+        ? changeMachine(known, update.changeSet, update.missingSet)
+        : readMachine(ref, update.changeSet, known, update.missingSet)
     )
   }
 
@@ -103,8 +103,8 @@ export class Mirror {
     if (--read.readers === 0) this.direct.delete(read.ref)
   }
 
-  found(read: DirectRead, values: ReadonlyArray<{ readonly name: string; readonly val?: unknown }>): MachineFacts {
-    const facts = readMachine(read.ref, values, this.machines.get(read.ref))
+  found(read: DirectRead, content: Pick<ObjectContent, "propSet" | "missingSet">): MachineFacts {
+    const facts = readMachine(read.ref, content.propSet, this.machines.get(read.ref), content.missingSet)
     if (!read.overtaken) {
       this.seen.add(read.ref)
       this.put(facts)
@@ -158,7 +158,8 @@ export interface DirectRead {
 }
 
 const sameFacts = (a: MachineFacts, b: MachineFacts): boolean =>
-  sameFields({ ...a, guest: undefined }, { ...b, guest: undefined }) &&
+  sameFields({ ...a, guest: undefined, unreadable: undefined }, { ...b, guest: undefined, unreadable: undefined }) &&
+  a.unreadable.join() === b.unreadable.join() &&
   sameFields({ ...a.guest, addresses: undefined }, { ...b.guest, addresses: undefined }) &&
   JSON.stringify(a.guest.addresses) === JSON.stringify(b.guest.addresses)
 

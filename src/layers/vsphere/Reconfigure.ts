@@ -5,7 +5,6 @@
 import { Effect, Option, Schema } from "effect"
 import { Conceded, VSphereError } from "../../schema/Errors.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
-import { Inventory } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
 import type { MachineChange } from "../../services/VSphere.ts"
 import { callFailed } from "./faults.ts"
@@ -23,7 +22,6 @@ const decodeCores = Schema.decodeUnknownOption(Num)
 
 export const makeReconfigure = Effect.gen(function* () {
   const vim = yield* VimSession
-  const inventory = yield* Inventory
   const calls = yield* MachineCalls
   const { times } = yield* Settings
 
@@ -51,8 +49,7 @@ export const makeReconfigure = Effect.gen(function* () {
       (stillOurs(facts) ? undefined : `machine ${facts.name} is not in the decided state any more`)
     const done = shows(change)
 
-    const known = (yield* inventory.view).machines.get(ref)
-    let facts = known !== undefined && objection(known) === undefined ? known : yield* inventory.reread(ref)
+    let facts = yield* calls.look("ReconfigVM_Task", ref, (known) => objection(known) === undefined)
     yield* Effect.annotateCurrentSpan({ "vm.ref": ref, "vm.name": facts.name, "vm.id": facts.id })
     for (let attempt = 1; ; attempt++) {
       if (calls.foreign(facts) === undefined && done(facts)) return
@@ -71,7 +68,7 @@ export const makeReconfigure = Effect.gen(function* () {
         )
       )
       if (error === undefined) return yield* calls.settled(ref, done)
-      facts = yield* inventory.reread(ref)
+      facts = yield* calls.look("ReconfigVM_Task", ref, () => false)
     }
   })
 })

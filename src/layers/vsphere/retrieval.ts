@@ -82,12 +82,12 @@ export const retrieve = Effect.fnUntraced(function* (
   return objects
 })
 
-/** The properties of one object by path. Fails with the fault ManagedObjectNotFound when there is no such object. */
-export const readObject = Effect.fnUntraced(function* (
+/** One object: what can be read of it, and what cannot. Fails with the fault ManagedObjectNotFound when there is no such object. */
+export const readContent = Effect.fnUntraced(function* (
   vim: VimCalls,
   ref: Ref,
   paths: ReadonlyArray<string>
-): Effect.fn.Return<ReadonlyMap<string, unknown>, VimError> {
+): Effect.fn.Return<ObjectContent, VimError> {
   const [object] = yield* retrieve(vim, objectSpec(ref, paths))
   if (object === undefined)
     return yield* new VimFault({
@@ -95,8 +95,16 @@ export const readObject = Effect.fnUntraced(function* (
       fault: "ManagedObjectNotFound",
       message: `${ref.type} ${ref.value} is not there`
     })
-  return new Map(object.propSet.map(({ name, val }) => [name, val]))
+  return object
 })
+
+/** The properties of one object by path, those that can be read. Fails as `readContent` does. */
+export const readObject = (
+  vim: VimCalls,
+  ref: Ref,
+  paths: ReadonlyArray<string>
+): Effect.Effect<ReadonlyMap<string, unknown>, VimError> =>
+  Effect.map(readContent(vim, ref, paths), ({ propSet }) => new Map(propSet.map(({ name, val }) => [name, val])))
 
 /**
  * A recursive container view that ends with the scope. An interruption leaves it to the end of the session: a stop that has logged out

@@ -33,6 +33,23 @@ describe("a machine that cannot be reached", () => {
     }
   })
 
+  it("is held while it cannot be read, whatever it seems to be: neither ceded, nor taken for off", () => {
+    const unread = {
+      unreadable: ["config.annotation", "runtime.powerState"],
+      annotation: "",
+      power: "poweredOff"
+    } as const
+    for (const [name, state] of Object.entries(states)) {
+      const held = after(machine(state), seen(unread)).vm
+      const stays = /cloning|^lost|unwanted|forjob|reserved|renamed|reaped|ceded/i.test(name)
+      assert.strictEqual(held.state._tag, stays ? state._tag : "Held", name)
+      if (stays) continue
+      assert.match(held.reason ?? "", /does not tell config.annotation, runtime.powerState/)
+    }
+    const awake = after(after(machine(states.working), seen(unread)).vm, seen(sample.on))
+    assert.deepStrictEqual(awake.vm.state, { ...states.working, resumed: true })
+  })
+
   it("is held for a question too, and says which", () => {
     const held = after(machine(states.booting), seen({ question: "Moved or copied?" }))
     assert.strictEqual(held.vm.state._tag, "Held")

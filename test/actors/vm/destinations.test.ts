@@ -48,6 +48,7 @@ const blank: Vm = {
 
 const bare: MachineFacts = {
   ref: "vm-1",
+  unreadable: [],
   name: blank.poolName,
   id: blank.id,
   annotation: "",

@@ -36,6 +36,7 @@ const leaseAll = Effect.fnUntraced(function* (ips: IpPool["Service"]) {
 
 const facts = (ref: string, more: Partial<MachineFacts> = {}): MachineFacts => ({
   ref,
+  unreadable: [],
   name: ref,
   id: `id of ${ref}`,
   annotation: "",

@@ -93,7 +93,7 @@ describe("the mirror", () => {
 
   it("does not let a direct read that was overtaken by an update turn it back", () => {
     const { mirror, leave } = mirrored(refs(2))
-    const values = [{ name: "runtime.powerState", val: "poweredOn" }]
+    const values = { propSet: [{ name: "runtime.powerState", val: "poweredOn" }], missingSet: [] }
     const [first, second] = refs(2).map((ref) => mirror.beginDirectRead(ref))
     leave(0, "vm-0")
     mirror.apply(update("modify", "vm-1", "poweredOff"))

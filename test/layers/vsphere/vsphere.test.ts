@@ -332,6 +332,33 @@ describe("a machine that is not ours", () => {
   )
 })
 
+describe("a machine that cannot be read", () => {
+  it.effect("is sent nothing, is not taken for off, for gone or for somebody else's, and is as usual when it can", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      const vsphere = yield* VSphere
+      for (const path of ["runtime.powerState", "config.annotation"] as const)
+        yield* vcenter.inject({ _tag: "Unreadable", path, forMs: 60_000 })
+      const [ref] = vcenter.addForeign({ count: 1, prefix: "ours", annotation: oursText("w"), poweredOn: true })
+      yield* TestClock.adjust("1 second")
+      const sentBefore = (yield* Calls).all.length
+      for (const act of [vsphere.powerOff, vsphere.powerOn, vsphere.destroy, vsphere.shutdown])
+        assert.deepInclude(yield* play(Effect.flip(act(ref!.value)), "1 second"), {
+          _tag: "VSphereError",
+          kind: "busy"
+        })
+      const renaming = vsphere.reconfigure(ref!.value, always, { name: "mine" })
+      const refused = yield* play(Effect.flip(renaming), "1 second")
+      assert.propertyVal(refused, "kind", "busy")
+      const sentNow = (yield* Calls).all.slice(sentBefore).map(({ operation }) => operation)
+      assert.deepStrictEqual([...new Set(sentNow)], ["RetrievePropertiesEx"])
+      yield* TestClock.adjust("60 seconds")
+      yield* play(vsphere.powerOff(ref!.value), "10 seconds")
+      assert.propertyVal(yield* factsOf(ref!.value), "power", "poweredOff")
+    }).pipe(Effect.provide(stand()))
+  )
+})
+
 describe("power", () => {
   it.effect("on and off are done when the machine is so already", () =>
     Effect.gen(function* () {

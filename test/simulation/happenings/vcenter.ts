@@ -125,7 +125,7 @@ export const vcenter: Kinds = {
   "property unreadable": (dice) =>
     lasting(dice, (forMs) => ({
       _tag: "Unreadable",
-      path: dice.pick(["guest.net", "name"]),
+      path: dice.pick(["guest.net", "name", "config.annotation", "runtime.powerState"]),
       forMs
     }))
 }

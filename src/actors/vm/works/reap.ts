@@ -7,7 +7,7 @@ import { Inventory } from "../../../services/Inventory.ts"
 import { Settings } from "../../../services/Settings.ts"
 import { VSphere } from "../../../services/VSphere.ts"
 import type { Claim, Settlement, Vm } from "../State.ts"
-import { claimOf } from "../State.ts"
+import { claimOf, nameOf } from "../State.ts"
 import { patience, persist, type WorkContext } from "./kit.ts"
 import { makeRecord } from "./record.ts"
 
@@ -48,7 +48,9 @@ export const makeReaping = Effect.gen(function* () {
 
   const lookUp = (vm: Vm): Effect.Effect<MachineRef | undefined> =>
     Effect.map(inventory.view, ({ machines }) => {
-      for (const facts of machines.values()) if (facts.id === vm.id) return facts.ref
+      // One whose uuid cannot be read, or does not show yet, is known by its name.
+      for (const facts of machines.values())
+        if (facts.id === vm.id || (facts.id === "" && facts.name === nameOf(vm))) return facts.ref
       return undefined
     })
 

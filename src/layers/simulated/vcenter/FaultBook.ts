@@ -83,6 +83,7 @@ export interface FaultBook {
   readonly clear: () => void
   readonly armed: () => ReadonlyArray<Waiting>
   readonly unreadable: (path: string) => boolean
+  readonly unreadablePaths: () => ReadonlyArray<string>
   readonly setUnreadable: (path: string, unreadable: boolean) => void
   /** Clock time until which nothing answers. */
   readonly downUntil: () => number
@@ -113,10 +114,10 @@ export const makeFaultBook = (): FaultBook => {
     },
     clear: () => {
       armed = []
-      unreadable.clear()
     },
     armed: () => armed,
     unreadable: (path) => unreadable.has(path),
+    unreadablePaths: () => [...unreadable],
     setUnreadable: (path, on) => {
       if (on) unreadable.add(path)
       else unreadable.delete(path)

@@ -7,7 +7,7 @@ import { addForeign } from "./Estate.ts"
 import type { ForeignOptions } from "./Estate.ts"
 import { SimFault } from "./FaultBook.ts"
 import type { SimFaultInput } from "./FaultBook.ts"
-import { makeInject } from "./Inject.ts"
+import { clearFaults, makeInject } from "./Inject.ts"
 import type { Machine } from "./Machine.ts"
 import { request } from "./Operations.ts"
 import type { Answer } from "./Operations.ts"
@@ -113,7 +113,7 @@ export const makeHandle = (core: Core, runtime: Runtime): SimVCenterHandle => {
         Effect.orDie,
         Effect.map((decoded) => inject(decoded))
       ),
-    clearFaults: core.faults.clear,
+    clearFaults: () => clearFaults(core),
     others: makeOtherPeople(core),
     addForeign: (options) => addForeign(core, options),
     scale: runtime.scale,

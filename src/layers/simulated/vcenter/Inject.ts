@@ -8,6 +8,20 @@ import { find } from "./OtherPeople.ts"
 import { isLive } from "./Power.ts"
 import { Fault } from "./Wire.ts"
 
+/** Properties that may be read again are told to all who follow them. */
+const makeReadable = (core: Core, paths: ReadonlyArray<string>) => {
+  for (const path of paths) {
+    core.faults.setUnreadable(path, false)
+    for (const machine of core.tree.machines()) core.store.touch(machine, path)
+  }
+}
+
+/** Takes back the faults that still wait for their occasion, and what may not be read. */
+export const clearFaults = (core: Core) => {
+  makeReadable(core, core.faults.unreadablePaths())
+  core.faults.clear()
+}
+
 export const makeInject = (core: Core) => {
   let saved: Backup = backUp(core)
 
@@ -85,7 +99,7 @@ export const makeInject = (core: Core) => {
         return undoAfter(fault.forMs, () => core.tree.setDatastoresFull(false))
       case "Unreadable":
         core.faults.setUnreadable(fault.path, true)
-        return undoAfter(fault.forMs, () => core.faults.setUnreadable(fault.path, false))
+        return undoAfter(fault.forMs, () => makeReadable(core, [fault.path]))
       default:
         return core.faults.arm(fault)
     }

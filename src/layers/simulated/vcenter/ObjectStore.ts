@@ -23,6 +23,8 @@ export interface ObjectStore {
   readonly remove: (object: ManagedObject) => void
   /** Sets fields and tells which properties read differently. */
   readonly update: <T extends ManagedObject>(object: T, patch: Partial<T>) => void
+  /** Tells that the property reads differently without a change of any field. */
+  readonly touch: (object: ManagedObject, path: string) => void
   readonly linked: (object: ManagedObject, path: string, child: ManagedObject) => void
   readonly unlinked: (object: ManagedObject, path: string, child: ManagedObject) => void
   /** The objects that the reference, or list of references, at `path` names. */
@@ -79,6 +81,9 @@ export const makeObjectStore = (): ObjectStore => {
         if (same(row.get(before), row.get(object))) continue
         for (const observer of observers) observer.changed(object, row.path)
       }
+    },
+    touch: (object, path) => {
+      for (const observer of observers) observer.changed(object, path)
     },
     linked: (object, path, child) => {
       for (const observer of observers) observer.linked(object, path, child)

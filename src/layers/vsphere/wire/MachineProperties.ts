@@ -4,7 +4,7 @@
  */
 import { Option, Schema } from "effect"
 import type { GuestFacts, MachineFacts } from "../../../schema/Machine.ts"
-import type { PropertyChange } from "./Updates.ts"
+import type { ObjectContent, PropertyChange } from "./Updates.ts"
 import { Flag, Instant, list, Num, oneOf, Ref, Text } from "./Values.ts"
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] }
@@ -111,6 +111,7 @@ export const recentPaths: ReadonlySet<string> = new Set(["guest.customizationInf
 
 const blank = (ref: string): FactsDraft => ({
   ref,
+  unreadable: [],
   name: "",
   id: "",
   annotation: "",
@@ -131,11 +132,29 @@ const blank = (ref: string): FactsDraft => ({
 const isLasting = (name: string): boolean =>
   name.startsWith("config.") || name === "name" || name === "runtime.powerState" || name === "runtime.connectionState"
 
+/** Whose the machine is and what it does: nothing is said of it while one of these cannot be read. vCenter always gives the first ones. */
+const always = ["name", "config.changeVersion", "config.template", "runtime.powerState", "runtime.connectionState"]
+const essential: ReadonlySet<string> = new Set([...always, "config.annotation", "config.instanceUuid"])
+
+type Missing = ObjectContent["missingSet"]
+
+/** Puts a value in. One of an unknown shape is as good as none. */
+const assign = (draft: FactsDraft, unreadable: Set<string>, name: string, value: unknown) => {
+  if (properties.get(name)?.assign(draft, value) === false) unreadable.add(name)
+  else unreadable.delete(name)
+}
+
+const markUnreadable = (draft: FactsDraft, unreadable: ReadonlySet<string>, missing: Missing) => {
+  const lost = new Set([...unreadable, ...missing.map(({ path }) => path)])
+  draft.unreadable = [...essential].filter((path) => lost.has(path))
+}
+
 /** A machine as a full read shows it. What cannot be read stays as known, so that a machine of ours becomes no stranger, nor one at work an idle one. */
 export const readMachine = (
   ref: string,
   values: ReadonlyArray<{ readonly name: string; readonly val?: unknown }>,
-  known: MachineFacts | undefined
+  known: MachineFacts | undefined,
+  missing: Missing = []
 ): MachineFacts => {
   const draft = blank(ref)
   if (known !== undefined) {
@@ -144,7 +163,9 @@ export const readMachine = (
     Object.assign(draft, { name, power, connection })
     Object.assign(draft, { id, annotation, changeVersion, template, numCpu, memoryMB, createdAt })
   }
-  for (const { name, val } of values) properties.get(name)?.assign(draft, val)
+  const unreadable = new Set(always)
+  for (const { name, val } of values) assign(draft, unreadable, name, val)
+  markUnreadable(draft, unreadable, missing)
   return draft
 }
 
@@ -152,11 +173,21 @@ export const readMachine = (
  * The machine after some of its properties changed. An `indirectRemove` of what every machine has says that it cannot be read, not that it
  * is empty: it stays as known.
  */
-export const changeMachine = (facts: MachineFacts, changes: ReadonlyArray<PropertyChange>): MachineFacts => {
+export const changeMachine = (
+  facts: MachineFacts,
+  changes: ReadonlyArray<PropertyChange>,
+  missing: Missing = []
+): MachineFacts => {
   const draft: FactsDraft = { ...facts, guest: { ...facts.guest } }
+  const unreadable = new Set(facts.unreadable)
   for (const { name, op, val } of changes) {
-    if (val !== undefined) properties.get(name)?.assign(draft, val)
-    else if (op !== "indirectRemove" || !isLasting(name)) properties.get(name)?.clear(draft)
+    if (val !== undefined) assign(draft, unreadable, name, val)
+    else if (op === "indirectRemove" && isLasting(name)) unreadable.add(name)
+    else {
+      properties.get(name)?.clear(draft)
+      unreadable.delete(name)
+    }
   }
+  markUnreadable(draft, unreadable, missing)
   return draft
 }

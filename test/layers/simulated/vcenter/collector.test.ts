@@ -187,6 +187,24 @@ describe("The property collector of the simulated vCenter", () => {
     })
   )
 
+  it.effect("tells a property as soon as it may be read again, however that came", () =>
+    Effect.gen(function* () {
+      const { client, vcenter, template } = yield* world()
+      yield* client.filter(viewSpec(yield* client.view(), ["config.annotation"]))
+      let { version } = (yield* client.wait(""))!
+      for (const ends of [TestClock.adjust("1 minute"), Effect.sync(() => vcenter.clearFaults())]) {
+        yield* vcenter.inject({ _tag: "Unreadable", path: "config.annotation", forMs: 60_000 })
+        vcenter.others.annotate(template.value, `at ${version}`)
+        const denied = (yield* client.wait(version))!
+        assert.deepStrictEqual(changesOf(denied, template), {})
+        yield* ends
+        const told = (yield* client.wait(denied.version))!
+        assert.deepStrictEqual(changesOf(told, template), { "config.annotation": `at ${version}` })
+        version = told.version
+      }
+    })
+  )
+
   it.effect("refuses a filter for a property that does not exist", () =>
     Effect.gen(function* () {
       const { client } = yield* world()

@@ -44,6 +44,33 @@ describe("a machine's properties", () => {
     assert.strictEqual(emptied.annotation, "")
   })
 
+  it("name what cannot be read of whose it is and what it does, until it can", () => {
+    const fault = { fault: { _type: "NoPermission" } }
+    const whole = [
+      ...config.filter(({ name }) => name !== "config.annotation"),
+      { name: "name", val: text("a") },
+      { name: "config.template", val: false },
+      { name: "runtime.powerState", val: "poweredOn" },
+      { name: "runtime.connectionState", val: "connected" }
+    ]
+    const unnoted = readMachine("vm-1", whole, undefined)
+    assert.deepStrictEqual(unnoted.unreadable, [])
+    const denied = readMachine("vm-1", whole, undefined, [
+      { path: "config.annotation", fault },
+      { path: "guest.net", fault }
+    ])
+    assert.deepStrictEqual(denied.unreadable, ["config.annotation"])
+    const told = changeMachine(denied, [{ name: "config.annotation", op: "assign", val: text("{}") }])
+    assert.deepStrictEqual([told.annotation, told.unreadable], ["{}", []])
+    const lost = changeMachine(told, [{ name: "config.annotation", op: "indirectRemove" }])
+    assert.deepStrictEqual([lost.annotation, lost.unreadable], ["{}", ["config.annotation"]])
+    const emptied = changeMachine(lost, [{ name: "config.annotation", op: "assign" }])
+    assert.deepStrictEqual([emptied.annotation, emptied.unreadable], ["", []])
+    const unknown = changeMachine(told, [{ name: "runtime.powerState", op: "assign", val: "hovering" }])
+    assert.deepStrictEqual(unknown.unreadable, ["runtime.powerState"])
+    assert.includeMembers([...readMachine("vm-1", [], undefined).unreadable], ["name", "config.changeVersion"])
+  })
+
   it("forget what has no value any more", () => {
     const asking = readMachine(
       "vm-1",
