@@ -10,14 +10,14 @@ import * as Metrics from "../services/Metrics.ts"
 import { Registry } from "./Registry.ts"
 import { claimOf, type StateTag } from "./vm/State.ts"
 
-/** An effect that sets each of them to what is so now. */
+/** `take` sets each of them to what is so now. */
 export const makeGauges = Effect.gen(function* () {
   const capacity = yield* Capacity
   const inventory = yield* Inventory
   const ips = yield* IpPool
   const registry = yield* Registry
 
-  return Effect.gen(function* () {
+  const take = Effect.gen(function* () {
     const machines = [...registry.machines.values()].map(({ vm }) => vm)
     const pool = machines.filter(({ state }) => claimOf(state) === undefined)
     const count = (...tags: ReadonlyArray<StateTag>) => pool.filter(({ state }) => tags.includes(state._tag)).length
@@ -37,4 +37,5 @@ export const makeGauges = Effect.gen(function* () {
     ]
     yield* Effect.forEach(values, ([metric, value]) => Metric.update(metric, value), { discard: true })
   })
+  return { take }
 })

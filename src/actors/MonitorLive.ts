@@ -76,7 +76,7 @@ export const layer = (version: string) =>
         status,
         machines: Effect.map(all, (vms) => vms.map(rowOf)),
         waiting: dispatcher.waiting,
-        gauges,
+        gauges: gauges.take,
         leased: Effect.map(ips.count, ({ leased }) => leased)
       })
     })

@@ -9,7 +9,6 @@ import * as Go from "./harness/Go.ts"
 import { real } from "./harness/real.ts"
 import * as Stand from "./harness/Stand.ts"
 import type { Request } from "./harness/Tap.ts"
-import type * as Vcenter from "./harness/Vcenter.ts"
 
 interface Cell {
   readonly name: string
@@ -85,28 +84,6 @@ const isCall =
       ? sent === operation && is(request)
       : operation === method || (method === "POST" && path.endsWith(operation))
 
-/** Its worker cannot be downloaded once: the job is given back and done by another machine. */
-const withoutWorker = { kind: "answer", status: 404, path: "/download/worker/" }
-
-/** The place where the life of a job ends that was given back once. */
-const inOrderAgain = Effect.fnUntraced(function* (
-  stand: Stand.Stand,
-  jobId: string,
-  before: ReadonlyArray<Vcenter.Seen>
-) {
-  const job = yield* stand.cds.until(jobId, "Success")
-  assert.deepStrictEqual(
-    job.history.map(({ status }) => status),
-    ["Waiting", "Scheduling", "Waiting", "Scheduling", "Building", "Success"],
-    JSON.stringify(job.history)
-  )
-  assert.strictEqual(job.releases, 1)
-  yield* stand.pool()
-  assert.deepStrictEqual(Stand.foreign(yield* stand.vcenter.inventory), Stand.foreign(before))
-  assert.deepStrictEqual((yield* stand.cds.state).violations, [])
-  assert.deepStrictEqual([...stand.doubles], [])
-})
-
 const crash = (cell: Cell, moment: "before" | "after") =>
   Effect.gen(function* () {
     const stand = yield* Stand.start()
@@ -115,14 +92,14 @@ const crash = (cell: Cell, moment: "before" | "after") =>
     const before = yield* stand.vcenter.inventory
     const tap = stand.taps[cell.side]
     const stopped = yield* moment === "before" ? tap.intercept(isCall(cell)) : tap.withhold(isCall(cell))
-    if (cell.givenBack === true) yield* stand.cds.order("POST", "/fault", withoutWorker)
+    if (cell.givenBack === true) yield* Stand.withoutWorker(stand)
     const jobId = yield* stand.cds.enqueue({ durationMs: 1000 })
     yield* Effect.timeout(stopped, "60 seconds")
     yield* first.kill("SIGKILL")
     assert.deepStrictEqual(yield* first.exit, { code: null, signal: "SIGKILL" })
 
     yield* stand.hatchery
-    yield* (cell.givenBack === true ? inOrderAgain : Stand.inOrder)(stand, jobId, before)
+    yield* Stand.inOrder(stand, jobId, before, cell.givenBack === true ? 1 : 0)
   }).pipe(Effect.scoped)
 
 real("the hatchery killed at a call", Go.goMissing(), () => {

@@ -1,6 +1,6 @@
 /**
- * A job while vCenter or the way to it is at fault: refused and slow calls, lost calls and answers, ended sessions, cut connections. The
- * job ends as if nothing had been, and the test looks that something was.
+ * A job while vCenter or the way to it is at fault: refused and slow calls, tasks that fail late, lost calls and answers, ended sessions, cut
+ * connections. The job ends as if nothing had been, or on a second machine, and the test looks that something was.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -16,7 +16,7 @@ import * as Vcenter from "./harness/Vcenter.ts"
 type Trouble = (stand: Stand.Stand) => Effect.Effect<Effect.Effect<number, HarnessError>, HarnessError>
 
 const calls = (stand: Stand.Stand, method: string) =>
-  Effect.map(stand.vcenter.counters, (counters) => counters[method] ?? { count: 0, faults: 0 })
+  Effect.map(stand.vcenter.counters, (counters) => counters[method] ?? { count: 0, faults: 0, failed: 0 })
 
 /** vCenter answers so many calls with a fault and does nothing. */
 const refused =
@@ -26,6 +26,21 @@ const refused =
       stand.vcenter.order("POST", "/faults", { method, fault, max }),
       Effect.map(calls(stand, method), ({ faults }) => faults)
     )
+
+/** vCenter accepts one such call, and its task ends with the fault a while later with nothing done. */
+const failsLate =
+  (method: string, fault: string): Trouble =>
+  (stand) =>
+    Effect.as(
+      stand.vcenter.order("POST", "/faults", { method, fault, late_ms: 700, max: 1 }),
+      Effect.map(calls(stand, method), ({ failed }) => failed)
+    )
+
+/** The job is given back once, and while its first machine goes away another trouble comes. */
+const givenBack =
+  (trouble: Trouble): Trouble =>
+  (stand) =>
+    Effect.andThen(Stand.withoutWorker(stand), trouble(stand))
 
 const lostCall =
   (method: string): Trouble =>
@@ -69,7 +84,8 @@ const endedSessions: Trouble = ({ vcenter, taps }) =>
     Effect.sync(() => taps.vcenter.exchanges.filter(({ operation }) => operation === "Login").length)
   )
 
-const troubles: ReadonlyArray<readonly [name: string, trouble: Trouble]> = [
+/** With how often the job is given back because of it; 0 unless given. */
+const troubles: ReadonlyArray<readonly [name: string, trouble: Trouble, releases?: number]> = [
   ["all sessions have been ended", endedSessions],
   ["vCenter answers 503 six times", broken("vcenter", 503, 6)],
   ["six connections to vCenter are cut", broken("vcenter", "cut", 6)],
@@ -88,6 +104,12 @@ const troubles: ReadonlyArray<readonly [name: string, trouble: Trouble]> = [
   ["the answer to the bootstrap's start is lost", lostAnswer("StartProgramInGuest", "/download/worker/")],
   ["the answer to a shutdown is lost", lostAnswer("ShutdownGuest")],
   ["the answer to a destroy is lost", lostAnswer("Destroy_Task")],
+  ["the task of a clone fails late", failsLate("CloneVM_Task", "NoDiskSpace")],
+  ["the task of a reconfigure fails late", failsLate("ReconfigVM_Task", "ResourceInUse")],
+  ["the task of a power on fails late", failsLate("PowerOnVM_Task", "InsufficientMemoryResourcesFault")],
+  ["the task of a power on fails late, for good", failsLate("PowerOnVM_Task", "MissingController"), 1],
+  ["the task of a power off fails late", givenBack(failsLate("PowerOffVM_Task", "TaskInProgress")), 1],
+  ["the task of a destroy fails late", failsLate("Destroy_Task", "FileLocked")],
   ["a clone does not reach vCenter", lostCall("CloneVM_Task")],
   ["a reconfigure does not reach vCenter", lostCall("ReconfigVM_Task")],
   ["a power on does not reach vCenter", lostCall("PowerOnVM_Task")],
@@ -104,24 +126,26 @@ const withOwnSession = (stand: Stand.Stand): Stand.Stand => ({
 })
 
 real("a job in trouble", Go.goMissing(), () => {
-  for (const [name, trouble] of troubles)
-    it.live(`ends well, with one machine and one clone, when ${name}`, () =>
-      Effect.gen(function* () {
-        const stand = yield* Stand.start({ configuration: { times: { cloneTimeout: "5s" } } })
-        yield* stand.hatchery
-        yield* stand.pool()
-        const before = yield* stand.vcenter.inventory
-        yield* stand.vcenter.order("DELETE", "/counters")
-        yield* stand.taps.vcenter.forget
-        const met = yield* trouble(stand)
-        const jobId = yield* stand.cds.enqueue({ durationMs: 1000 })
-        yield* Stand.inOrder(withOwnSession(stand), jobId, before)
+  for (const [name, trouble, releases = 0] of troubles)
+    it.live(
+      `ends well, with ${releases === 0 ? "one machine" : "a second machine"} and no clone too many, when ${name}`,
+      () =>
+        Effect.gen(function* () {
+          const stand = yield* Stand.start({ configuration: { times: { cloneTimeout: "5s" } } })
+          yield* stand.hatchery
+          yield* stand.pool()
+          const before = yield* stand.vcenter.inventory
+          yield* stand.vcenter.order("DELETE", "/counters")
+          yield* stand.taps.vcenter.forget
+          const met = yield* trouble(stand)
+          const jobId = yield* stand.cds.enqueue({ durationMs: 1000 })
+          yield* Stand.inOrder(withOwnSession(stand), jobId, before, releases)
 
-        assert.isAtLeast(yield* met, 1, "the trouble was met")
-        for (const method of ["CloneVM_Task", "Destroy_Task"]) {
-          const { count, faults } = yield* calls(stand, method)
-          assert.strictEqual(count - faults, 1, method)
-        }
-      }).pipe(Effect.scoped)
+          assert.isAtLeast(yield* met, 1, "the trouble was met")
+          for (const method of ["CloneVM_Task", "Destroy_Task"]) {
+            const { count, faults, failed } = yield* calls(stand, method)
+            assert.strictEqual(count - faults - failed, 1 + releases, method)
+          }
+        }).pipe(Effect.scoped)
     )
 })

@@ -29,16 +29,6 @@ export const rookery = (
 ): Effect.Effect<Process.Running, HarnessError, Scope.Scope> =>
   Effect.flatMap(program, (main) => Process.startNode(main, args, options))
 
-/** Runs `node dist/main.js` with these arguments to its end. */
-export const ended = (...args: ReadonlyArray<string>) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const running = yield* rookery(args)
-      const { code } = yield* running.exit
-      return { code, lines: running.lines }
-    })
-  )
-
 const rsaPrivateKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
   .privateKey.export({ type: "pkcs1", format: "pem" })
   .toString()
@@ -127,15 +117,24 @@ export interface Row {
   readonly state: string
 }
 
-/** The machines as a hatchery tells them itself; costs nothing at vCenter. */
-export const machines = (running: Process.Running): Effect.Effect<ReadonlyArray<Row>, HarnessError> =>
+/** What a hatchery answers on a path such as `/mon/status`; costs nothing at vCenter. */
+export const told = (
+  running: Process.Running,
+  path: string
+): Effect.Effect<{ readonly status: number; readonly text: string }, HarnessError> =>
   Effect.flatMap(running.line(/listening on/), (line) =>
     Effect.tryPromise({
       try: async () => {
-        const response = await fetch(`${/http:\S+/.exec(line)?.[0]}/mon/machines`)
-        const { machines } = (await response.json()) as { readonly machines: ReadonlyArray<Row> }
-        return machines
+        const response = await fetch(`${/http:\S+/.exec(line)?.[0]}${path}`)
+        return { status: response.status, text: await response.text() }
       },
-      catch: (cause) => new HarnessError({ message: `/mon/machines: ${String(cause)}` })
+      catch: (cause) => new HarnessError({ message: `${path}: ${String(cause)}` })
     })
+  )
+
+/** The machines as a hatchery tells them itself. */
+export const machines = (running: Process.Running): Effect.Effect<ReadonlyArray<Row>, HarnessError> =>
+  Effect.map(
+    told(running, "/mon/machines"),
+    ({ text }) => (JSON.parse(text) as { readonly machines: ReadonlyArray<Row> }).machines
   )

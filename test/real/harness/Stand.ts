@@ -143,19 +143,33 @@ const twice = (values: ReadonlyArray<string | undefined>): ReadonlyArray<string>
   return given.filter((value, index) => given.indexOf(value) !== index)
 }
 
+const lifeOfAJob = ["Waiting", "Scheduling", "Building", "Success"]
+
+/** The start of a job's script fails once: it is given back, and done by another machine. */
+export const withoutWorker = ({ cds }: Stand) =>
+  cds.order("POST", "/fault", { kind: "answer", status: 404, path: "/download/worker/" })
+
 /** Everything of each machine that has no hatchery's annotation. */
 export const foreign = (machines: ReadonlyArray<Vcenter.Seen>): ReadonlyArray<Vcenter.Seen> =>
   machines.filter(({ annotation }) => !annotation.startsWith("{")).toSorted((a, b) => a.ref.localeCompare(b.ref))
 
-/** The place where every life of a job ends: done once, its machine gone, the pool full, nobody else's machine touched. */
-export const inOrder = Effect.fnUntraced(function* (stand: Stand, jobId: string, before: ReadonlyArray<Vcenter.Seen>) {
+/**
+ * The place where every life of a job ends: done once, after it was given back so many times, its machine gone, the pool full, nobody
+ * else's machine touched.
+ */
+export const inOrder = Effect.fnUntraced(function* (
+  stand: Stand,
+  jobId: string,
+  before: ReadonlyArray<Vcenter.Seen>,
+  releases = 0
+) {
   const job = yield* stand.cds.until(jobId, "Success")
   assert.deepStrictEqual(
     job.history.map(({ status }) => status),
-    ["Waiting", "Scheduling", "Building", "Success"],
+    [...Array.from({ length: releases }, () => ["Waiting", "Scheduling"]).flat(), ...lifeOfAJob],
     JSON.stringify(job.history)
   )
-  assert.strictEqual(job.releases, 0)
+  assert.strictEqual(job.releases, releases)
   yield* stand.pool()
   assert.deepStrictEqual(foreign(yield* stand.vcenter.inventory), foreign(before))
   assert.deepStrictEqual((yield* stand.cds.state).violations, [])

@@ -36,6 +36,8 @@ export interface Seen {
 export interface Counter {
   readonly count: number
   readonly faults: number
+  /** Accepted, and failed late because a rule said so. */
+  readonly failed: number
   readonly bytes_in: number
   readonly bytes_out: number
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
@@ -27,13 +28,18 @@ func (c *control) handler() http.Handler {
 	e := c.estate
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /inventory", answering(func(none) (any, error) { return e.inventory(), nil }))
-	mux.HandleFunc("GET /counters", answering(func(none) (any, error) { return c.front.totals(), nil }))
-	mux.HandleFunc("DELETE /counters", answering(func(none) (any, error) { c.front.reset(); return none{}, nil }))
+	mux.HandleFunc("GET /counters", answering(func(none) (any, error) { return c.front.totals(e.late.failed()), nil }))
+	mux.HandleFunc("DELETE /counters", answering(func(none) (any, error) {
+		c.front.reset()
+		e.late.forget()
+		return none{}, nil
+	}))
 
 	mux.HandleFunc("GET /faults", answering(func(none) (any, error) { return e.service.GetFaultStats(), nil }))
 	mux.HandleFunc("POST /faults", answering(c.addFault))
 	mux.HandleFunc("DELETE /faults", answering(func(none) (any, error) {
 		e.service.FaultInjector().ClearRules()
+		e.late.ClearRules()
 		c.front.clearLosses()
 		return none{}, nil
 	}))
@@ -43,6 +49,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("POST /pool", answering(func(f poolFigures) (any, error) { e.setPool(f); return none{}, nil }))
 	mux.HandleFunc("POST /privileges", answering(func(denied []string) (any, error) {
 		e.privileges.deny(denied)
+		e.sight.set(slices.Contains(denied, readPrivilege))
 		return e.privileges.list(), nil
 	}))
 	mux.HandleFunc("POST /foreign", answering(func(count int) (any, error) { return none{}, e.addForeign(count) }))
@@ -107,7 +114,11 @@ func (c *control) addFault(r faultRule) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.estate.service.FaultInjector().AddRule(rule)
+	if r.LateMs == 0 {
+		c.estate.service.FaultInjector().AddRule(rule)
+	} else {
+		c.estate.late.AddRule(rule)
+	}
 	return none{}, nil
 }
 

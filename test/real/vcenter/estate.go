@@ -23,6 +23,8 @@ type estate struct {
 	guests     *guests
 	files      *files
 	privileges *privileges
+	late       *lateFaults
+	sight      *sight
 	data       string
 	keepData   bool
 
@@ -35,7 +37,7 @@ type estate struct {
 }
 
 func newEstate(o options) (*estate, error) {
-	e := &estate{data: o.data, keepData: o.data != ""}
+	e := &estate{data: o.data, keepData: o.data != "", late: newLateFaults()}
 	if e.data == "" {
 		dir, err := os.MkdirTemp("", "rookery-vcenter-")
 		if err != nil {
@@ -44,6 +46,7 @@ func newEstate(o options) (*estate, error) {
 		e.data = dir
 	}
 	o.data = e.data
+	e.sight = newSight(e)
 	model := simulator.VPX()
 	model.Host, model.ClusterHost, model.Machine, model.Portgroup = 0, 1, 0, o.portgroups
 	e.model = model
@@ -95,6 +98,10 @@ func (e *estate) intercept(
 ) (mo.Reference, types.BaseMethodFault) {
 	if fault := e.privileges.check(method); fault != nil {
 		return nil, fault
+	}
+	e.sight.attend(ctx, method)
+	if e.late.take(ctx, method) {
+		return nil, nil
 	}
 	redirect(ctx, method, e.guests)
 	calm(ctx, method)

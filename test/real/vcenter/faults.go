@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// faultRule is one rule of the simulator's fault injector: a matching call is answered with the fault and not carried out.
+// faultRule is one rule of a fault injector of the simulator: a matching call is answered with the fault and not carried out.
 type faultRule struct {
 	// Method is a SOAP method, e.g. PowerOnVM_Task; empty is every method. So are ObjectType and ObjectName.
 	Method     string `json:"method"`
@@ -22,6 +24,8 @@ type faultRule struct {
 	// Probability from 0 to 1; nil is 1.
 	Probability *float64 `json:"probability"`
 	DelayMs     int      `json:"delay_ms"`
+	// LateMs lets the call be accepted: the task that it answers ends with the fault after so long, and nothing was done.
+	LateMs int `json:"late_ms"`
 	// Max is how often the rule applies (0: always), Skip how many matching calls pass before.
 	Max  int `json:"max"`
 	Skip int `json:"skip"`
@@ -33,6 +37,9 @@ func (r faultRule) rule() (rule *simulator.FaultInjectionRule, err error) {
 			err = fmt.Errorf("where: %v", problem)
 		}
 	}()
+	if r.LateMs > 0 && !slices.Contains(lateMethods, r.Method) {
+		return nil, fmt.Errorf("late_ms: method is one of %s, not %q", strings.Join(lateMethods, ", "), r.Method)
+	}
 	fault, err := namedFault(r.Fault)
 	if err != nil {
 		return nil, err
@@ -51,7 +58,7 @@ func (r faultRule) rule() (rule *simulator.FaultInjectionRule, err error) {
 		FaultType:   simulator.FaultTypeCustom,
 		Fault:       fault,
 		Message:     r.Message,
-		Delay:       r.DelayMs,
+		Delay:       r.DelayMs + r.LateMs,
 		MaxCount:    r.Max,
 		SkipCount:   r.Skip,
 		Enabled:     true,

@@ -24,8 +24,10 @@ type front struct {
 
 // traffic of one method since the start or the last reset.
 type traffic struct {
-	Count    int   `json:"count"`
-	Faults   int   `json:"faults"`
+	Count  int `json:"count"`
+	Faults int `json:"faults"`
+	// Failed is how many were accepted and failed late, because a rule said so.
+	Failed   int   `json:"failed"`
 	BytesIn  int64 `json:"bytes_in"`
 	BytesOut int64 `json:"bytes_out"`
 }
@@ -52,13 +54,15 @@ func (f *front) reset() {
 	f.calls = make(map[string]*traffic)
 }
 
-// totals answers the traffic by method.
-func (f *front) totals() map[string]traffic {
+// totals answers the traffic by method, given how many calls of each failed late.
+func (f *front) totals(failed map[string]int) map[string]traffic {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	result := make(map[string]traffic, len(f.calls))
 	for method, t := range f.calls {
-		result[method] = *t
+		total := *t
+		total.Failed = failed[method]
+		result[method] = total
 	}
 	return result
 }

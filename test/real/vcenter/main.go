@@ -15,6 +15,8 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"github.com/google/uuid"
 )
 
 func main() {
@@ -65,6 +67,7 @@ type server struct {
 	identity *identity
 	vcenter  net.Listener
 	control  net.Listener
+	key      string
 	shutdown func()
 	done     chan struct{}
 }
@@ -74,7 +77,7 @@ func start(o options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{estate: e, front: newFront(e.service.ServeMux), done: make(chan struct{})}
+	s := &server{estate: e, front: newFront(e.service.ServeMux), key: uuid.NewString(), done: make(chan struct{})}
 	s.shutdown = sync.OnceFunc(func() { close(s.done) })
 	if s.vcenter, err = net.Listen("tcp", o.listen); err != nil {
 		e.close()
@@ -94,7 +97,7 @@ func start(o options) (*server, error) {
 	}
 	c := &control{estate: e, front: s.front, shutdown: s.shutdown}
 	go func() { _ = http.Serve(s.vcenter, s.front) }()
-	go func() { _ = http.Serve(s.control, c.handler()) }()
+	go func() { _ = http.Serve(s.control, guard(s.key, c.handler())) }()
 	return s, nil
 }
 
@@ -110,7 +113,7 @@ type readiness struct {
 func (s *server) ready() readiness {
 	r := readiness{
 		URL:     "http://" + s.vcenter.Addr().String() + "/sdk",
-		Control: "http://" + s.control.Addr().String(),
+		Control: "http://" + s.control.Addr().String() + "/" + s.key,
 	}
 	if s.identity != nil {
 		r.URL = "https://" + s.vcenter.Addr().String() + "/sdk"

@@ -94,7 +94,7 @@ func parseOptions(arguments []string) (options, error) {
 	o := defaults()
 	f := flag.NewFlagSet("vcenter", flag.ContinueOnError)
 	f.StringVar(&o.listen, "listen", o.listen, "address of the vCenter (loopback)")
-	f.StringVar(&o.control, "control", o.control, "address of the control port (loopback)")
+	f.StringVar(&o.control, "control", o.control, "loopback address of the control port")
 	f.BoolVar(&o.tls, "tls", o.tls, "serve https with a self-signed certificate")
 	f.StringVar(&o.user, "user", o.user, "the account that may log in")
 	f.StringVar(&o.password, "password", o.password, "its password")
@@ -116,6 +116,9 @@ func parseOptions(arguments []string) (options, error) {
 	err := f.Parse(arguments)
 	if len(o.templates) == 0 {
 		_ = o.templates.Set("debian12")
+	}
+	if err == nil {
+		err = onLoopback(o.control)
 	}
 	return o, err
 }

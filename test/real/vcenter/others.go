@@ -76,7 +76,8 @@ func (e *estate) guestShutdown(ref types.ManagedObjectReference) {
 	}
 }
 
-// endSessions makes every client's next call fail with NotAuthenticated, as an idle timeout or a restart of vCenter does.
+// endSessions makes every client's next call fail with NotAuthenticated, as an idle timeout or a restart of vCenter does. A session's
+// collectors go with it: nobody waits for updates any longer.
 func (e *estate) endSessions() int {
 	ctx := e.context()
 	manager := e.registry.SessionManager()
@@ -89,5 +90,6 @@ func (e *estate) endSessions() int {
 		ids = append(ids, session.Key)
 	}
 	manager.TerminateSession(ctx, &types.TerminateSession{This: manager.Self, SessionId: ids})
+	e.sight.cancel()
 	return len(ids)
 }
