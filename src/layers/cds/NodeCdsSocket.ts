@@ -81,11 +81,12 @@ export const layer: Layer.Layer<CdsSocket, never, Settings> = Layer.effect(
   Effect.gen(function* () {
     const { cds } = yield* Settings
     return {
-      connect: Effect.fn("Cds.connect")(function* (url, headers) {
+      connect: Effect.fn("Cds.connect")(function* (url, headers, greeting) {
         const opening = yield* Effect.acquireRelease(open(url, headers, cds.apiInsecure), ({ socket }) =>
           Effect.sync(() => socket.terminate())
         )
         yield* Deferred.await(opening.accepted)
+        if (greeting !== undefined) opening.socket.send(greeting)
         return Stream.fromQueue(opening.frames)
       })
     }

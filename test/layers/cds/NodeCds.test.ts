@@ -128,6 +128,17 @@ describe("the socket on Node", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.live("says its greeting first", () =>
+    Effect.gen(function* () {
+      const { address } = yield* server(nothing, (socket) =>
+        socket.on("message", (text) => socket.send(`heard ${text.toString()}`))
+      )
+      const socket = yield* CdsSocket
+      const frames = yield* socket.connect(`ws://${address}/ws`, {}, "[{}]")
+      assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(frames, 1)), ["heard [{}]"])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  )
+
   it.live("fails when the connection drops without a close", () =>
     Effect.gen(function* () {
       const { address } = yield* server(nothing, (socket) => socket.terminate())

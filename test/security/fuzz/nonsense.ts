@@ -60,9 +60,9 @@ const httpOver = (client: HttpClient.HttpClient, nonsense: Nonsense): HttpClient
   )
 
 const socketOver = (socket: CdsSocket["Service"], nonsense: Nonsense): CdsSocket["Service"] => ({
-  connect: (url, headers) =>
+  connect: (url, headers, greeting) =>
     Effect.map(
-      socket.connect(url, headers),
+      socket.connect(url, headers, greeting),
       Stream.map((frame) => {
         const { chance, share } = nonsense
         if (!chance.is(share)) return frame
