@@ -12,7 +12,7 @@ import { Nursery } from "../actors/Nursery.ts"
 import { Reaper } from "../actors/Reaper.ts"
 import { Registry } from "../actors/Registry.ts"
 import { Signals } from "../actors/Signals.ts"
-import * as CdsV2 from "../layers/cds/CdsV2.ts"
+import * as CdsLive from "../layers/cds/CdsLive.ts"
 import * as Capacity from "../layers/memory/Capacity.ts"
 import * as EventLog from "../layers/memory/EventLog.ts"
 import * as IpPool from "../layers/memory/IpPool.ts"
@@ -36,7 +36,7 @@ export const vsphere = Layer.mergeAll(VSphereLive.layer, GuestLive.layer).pipe(
 )
 
 /** Cds over an HTTP client and a socket. */
-export const cds = CdsV2.layer({ version, hostname: hostname() })
+export const cds = CdsLive.layer({ version, hostname: hostname() })
 
 /** The ledgers of this process. */
 export const memory = Layer.mergeAll(IpPool.layer, Capacity.layer, EventLog.layer)

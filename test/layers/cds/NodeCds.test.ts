@@ -11,7 +11,7 @@ import { Cds } from "../../../src/services/Cds.ts"
 import { Ids } from "../../../src/services/Ids.ts"
 import { Settings } from "../../../src/services/Settings.ts"
 import { CdsSocket } from "../../../src/layers/cds/CdsSocket.ts"
-import * as CdsV2 from "../../../src/layers/cds/CdsV2.ts"
+import * as CdsLive from "../../../src/layers/cds/CdsLive.ts"
 import { front } from "../../../src/layers/simulated/cds/Front.ts"
 import { hatcheryKeys } from "./api.ts"
 import * as CdsHttp from "../../../src/layers/cds/CdsHttp.ts"
@@ -199,7 +199,7 @@ describe("the client over real HTTP and WebSocket", () => {
         rsaPrivateKey: Redacted.make(pem),
         disableV2QueuePolling: true
       }
-      const real = CdsV2.layer({ version: "1.2.3", hostname: "host1" }).pipe(
+      const real = CdsLive.layer({ version: "1.2.3", hostname: "host1" }).pipe(
         Layer.provide([NodeCdsHttp.layer, NodeCdsSocket.layer, Layer.mock(Ids)({})]),
         Layer.provide(Layer.succeed(Settings, { ...defaults, cds }))
       )

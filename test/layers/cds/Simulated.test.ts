@@ -8,7 +8,7 @@ import { workerConfig } from "../../../src/schema/WorkerConfig.ts"
 import { Cds } from "../../../src/services/Cds.ts"
 import { Ids } from "../../../src/services/Ids.ts"
 import { Settings } from "../../../src/services/Settings.ts"
-import * as CdsV2 from "../../../src/layers/cds/CdsV2.ts"
+import * as CdsLive from "../../../src/layers/cds/CdsLive.ts"
 import { httpClient, layer as inProcess } from "../../../src/layers/simulated/cds/InProcess.ts"
 import { makeKeys } from "../../../src/layers/simulated/cds/Keys.ts"
 import * as SimCds from "../../../src/layers/simulated/cds/SimCds.ts"
@@ -29,7 +29,7 @@ const world = Effect.gen(function* () {
     tokenV2: Redacted.make(identity.token),
     rsaPrivateKey: Redacted.make(pem)
   }
-  const layer = CdsV2.layer({ version: "1.2.3", hostname: "host1" }).pipe(
+  const layer = CdsLive.layer({ version: "1.2.3", hostname: "host1" }).pipe(
     Layer.provide(
       Layer.mergeAll(
         inProcess(api),

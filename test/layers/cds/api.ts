@@ -8,7 +8,7 @@ import { defaults } from "../../../src/schema/config/defaults.ts"
 import type { CdsSettings } from "../../../src/schema/Settings.ts"
 import { Ids } from "../../../src/services/Ids.ts"
 import { Settings } from "../../../src/services/Settings.ts"
-import * as CdsV2 from "../../../src/layers/cds/CdsV2.ts"
+import * as CdsLive from "../../../src/layers/cds/CdsLive.ts"
 import { CdsSocket } from "../../../src/layers/cds/CdsSocket.ts"
 import { compact } from "../../../src/layers/cds/Jwt.ts"
 
@@ -140,7 +140,7 @@ export const api = (
     })
   )
   let ids = 0
-  const layer = CdsV2.layer({ version: "1.2.3", hostname: "host1" }).pipe(
+  const layer = CdsLive.layer({ version: "1.2.3", hostname: "host1" }).pipe(
     Layer.provide(
       Layer.mergeAll(
         Layer.succeed(HttpClient.HttpClient, client),

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Stream } from "effect"
-import * as CdsV2 from "../../../../src/layers/cds/CdsV2.ts"
+import * as CdsLive from "../../../../src/layers/cds/CdsLive.ts"
 import * as NodeCdsHttp from "../../../../src/layers/cds/NodeCdsHttp.ts"
 import * as NodeCdsSocket from "../../../../src/layers/cds/NodeCdsSocket.ts"
 import * as Ids from "../../../../src/layers/Ids.ts"
@@ -17,7 +17,7 @@ it.live("The production client signs in, hears of a job, takes it and gives it b
     const tokenV2 = Redacted.make(token)
     const cds = { ...defaults.cds, name, apiUrl, tokenV2, rsaPrivateKey: Redacted.make(hatcheryPem) }
     const settings = Layer.succeed(Settings, { ...defaults, cds: { ...cds, disableV2QueuePolling: true } })
-    const client = CdsV2.layer({ version: "0.57.0", hostname: "host" }).pipe(
+    const client = CdsLive.layer({ version: "0.57.0", hostname: "host" }).pipe(
       Layer.provide(Layer.mergeAll(NodeCdsHttp.layer, NodeCdsSocket.layer, Ids.layer)),
       Layer.provide(settings)
     )

@@ -11,7 +11,7 @@ import { decode, decodeBody } from "./decode.ts"
 import type { Level } from "./notices.ts"
 import type { Session } from "./Session.ts"
 import { rfc3339 } from "./wire/fields.ts"
-import { toJob, toJobWithModel, WireJob, WireJobWithModel } from "./wire/Job.ts"
+import { toJob, toJobWithModel, WireJob, WireJobWithModel } from "./wire/JobV2.ts"
 import { WireQueue, WireQueued } from "./wire/Sighting.ts"
 
 /** CDS locks a job for so long at most while somebody takes it. */
