@@ -25,6 +25,8 @@ interface Waiting {
   image: string | undefined
   modelName: string
   size: Size | undefined
+  /** Why it is none of ours, whenever it is read: CDS freezes a job and its model when it queues it. */
+  unfit: string | undefined
   reason: string
   decidedAt: number
   toldAt: number | undefined
@@ -98,15 +100,13 @@ export class Dispatcher extends Context.Service<
           waiting.delete(id)
           return false
         }
-        if (admission._tag === "Refused") return yield* Effect.as(refuse(entry, admission.reason), false)
+        if (admission._tag === "Refused") {
+          entry.unfit = admission.reason
+          return yield* Effect.as(refuse(entry, admission.reason), false)
+        }
         entry.image = admission.image
         entry.modelName = admission.modelName
         entry.size = admission.size
-        if (yield* tooManyTries(id))
-          return yield* Effect.as(
-            refuse(entry, `it failed ${settings.maxAttempts} times (provision.maxAttemptsNumberBeforeFailure)`),
-            false
-          )
         yield* cds.cdn
         const reason = yield* assignment.assign(read.job, region, admission, rivals(admission.image), trace)
         if (reason !== undefined) return yield* Effect.as(refuse(entry, reason), false)
@@ -122,6 +122,12 @@ export class Dispatcher extends Context.Service<
         const carrier = registry.carrier(id)
         if (carrier?.vm.state._tag === "Reaping") return yield* refuse(entry, "its last machine is being removed")
         if (carrier !== undefined) return void waiting.delete(id)
+        if (entry.unfit !== undefined) return yield* refuse(entry, entry.unfit)
+        if (yield* tooManyTries(id))
+          return yield* refuse(
+            entry,
+            `it failed ${settings.maxAttempts} times (provision.maxAttemptsNumberBeforeFailure)`
+          )
         if (entry.image !== undefined) {
           const reason = yield* assignment.hopeless(entry.image, entry.size ?? nothing, rivals(entry.image))
           if (reason !== undefined) return yield* refuse(entry, reason)
@@ -228,6 +234,7 @@ const newcomer = (sighting: JobSighting, now: number): Waiting => ({
   image: undefined,
   modelName: "",
   size: undefined,
+  unfit: undefined,
   reason: "",
   decidedAt: now,
   toldAt: undefined

@@ -100,9 +100,8 @@ export const makeAssignment = Effect.gen(function* () {
      * is reached. Undefined when it is worth a try.
      */
     hopeless: Effect.fnUntraced(function* (template: string, size: Size, jobs: number) {
-      if (ready(template).length > 0) return undefined
       const way = coming(template)
-      if (way.length >= jobs) return waitReason(template, way)
+      if (ready(template).length === 0 && way.length >= jobs) return waitReason(template, way)
       return (yield* capacity.refusal(size))?.reason
     }),
 

@@ -1,6 +1,6 @@
 /** The simulated API without a network: the HTTP client and the socket of the CDS layer, over the core. */
 import { Effect, Layer, Stream } from "effect"
-import { HttpBody, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { Headers, HttpBody, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { CdsError } from "../../../schema/Errors.ts"
 import { CdsSocket } from "../../cds/CdsSocket.ts"
 import { ConnectionCut } from "./Exchange.ts"
@@ -11,19 +11,21 @@ import type { SocketFrame } from "./Sockets.ts"
 const bodyText = (body: HttpBody.HttpBody): string | undefined =>
   body instanceof HttpBody.Uint8Array ? new TextDecoder().decode(body.body) : undefined
 
-/** A response whose text is there at once: reading a web `Response` takes real time, which a test clock does not wait for. */
+const empty = new Response()
+
+/** A response that is there at once: reading a web `Response` takes real time, which a test clock does not wait for; making one takes long. */
 const responseOf = (
   request: HttpClientRequest.HttpClientRequest,
   answer: ApiAnswer
 ): HttpClientResponse.HttpClientResponse => {
   const body = answer.body ?? ""
-  const web = new Response(answer.status === 204 ? null : body, { status: answer.status, headers: answer.headers })
-  const response = HttpClientResponse.fromWeb(request, web)
-  const bytes = new TextEncoder().encode(body)
-  return Object.defineProperties(response, {
+  const bytes = Effect.sync(() => new TextEncoder().encode(body))
+  return Object.defineProperties(HttpClientResponse.fromWeb(request, empty), {
+    status: { value: answer.status },
+    headers: { value: Headers.fromInput(answer.headers) },
     text: { value: Effect.succeed(body) },
-    arrayBuffer: { value: Effect.succeed(bytes.buffer) },
-    stream: { value: Stream.make(bytes) }
+    arrayBuffer: { value: Effect.map(bytes, ({ buffer }) => buffer) },
+    stream: { value: Stream.fromEffect(bytes) }
   })
 }
 

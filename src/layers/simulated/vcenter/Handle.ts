@@ -69,10 +69,13 @@ export interface SimVCenterHandle {
 const Owner = Schema.fromJsonString(Schema.Struct({ hatchery_name: Schema.String }))
 const isOwner = Schema.decodeUnknownOption(Owner)
 
-const ownerOf = (machine: Machine): string | undefined => {
-  if (!machine.annotation.startsWith("{")) return undefined
-  const owner = isOwner(machine.annotation)
-  return owner._tag === "Some" ? owner.value.hatchery_name : undefined
+const isOwnedBy = (hatchery: string) => {
+  const mention = JSON.stringify(hatchery)
+  return ({ annotation, template }: Machine): boolean => {
+    if (template || !annotation.startsWith("{") || !annotation.includes(mention)) return false
+    const owner = isOwner(annotation)
+    return owner._tag === "Some" && owner.value.hatchery_name === hatchery
+  }
 }
 
 const addressesOf = (machine: Machine): ReadonlyArray<string> => {
@@ -118,7 +121,7 @@ export const makeHandle = (core: Core, runtime: Runtime): SimVCenterHandle => {
     addForeign: (options) => addForeign(core, options),
     scale: runtime.scale,
     machines,
-    owned: (hatchery) => machines().filter((machine) => !machine.template && ownerOf(machine) === hatchery),
+    owned: (hatchery) => machines().filter(isOwnedBy(hatchery)),
     addresses: () => {
       const holders = new Map<string, ReadonlyArray<string>>()
       for (const machine of core.tree.machines())
