@@ -12,9 +12,9 @@ import { workerProgram, type Behaviour } from "../../src/layers/simulated/cds/Si
 import type { SimVCenterHandle } from "../../src/layers/simulated/vcenter/Handle.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
 import type { ProgramRequest, ProgramResult } from "../../src/layers/simulated/vcenter/Options.ts"
-import { parse } from "../../src/schema/Annotation.ts"
+import { type Annotation, parse } from "../../src/schema/Annotation.ts"
 import { EventLog, type LogEvent } from "../../src/services/EventLog.ts"
-import { makeWorld, start, type World } from "../support/world.ts"
+import { type CrashPoint, makeWorld, start, type World } from "../support/world.ts"
 import type { Plan, SitePlan } from "./plan.ts"
 
 type Process = Effect.Success<ReturnType<typeof start>>
@@ -65,6 +65,9 @@ export interface Stage {
 /** One signing key for all runs: making one takes a while, and nothing depends on which. */
 const keys = makeKeys()
 
+/** CDS fails a job that waited for so long. Less than its usual hour, or most of a run's time would go by waiting for that alone; milliseconds. */
+const waitingTimeoutMs = 20 * 60_000
+
 const rookery = { name: "rookery", region: "default" }
 const magpie = { name: "magpie", region: "other" }
 
@@ -89,7 +92,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
   const world = yield* makeWorld({
     seed: `run ${plan.seed}`,
     vcenter: { ...plan.vcenter, programs: worker },
-    cds: { hatcheries: [rookery, magpie], keys },
+    cds: { hatcheries: [rookery, magpie], keys, timings: { waitingTimeoutMs } },
     latencyMs: plan.latencyMs
   })
   const { vcenter, cds } = world
@@ -132,13 +135,22 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
   return stage
 })
 
+const read = new Map<string, Annotation | undefined>()
+
+/** What stands on a machine. The judges ask at every step, so that each text is read once. */
+export const annotationOf = ({ annotation }: Machine): Annotation | undefined => {
+  if (read.size > 1_000) read.clear()
+  if (!read.has(annotation)) read.set(annotation, parse(annotation))
+  return read.get(annotation)
+}
+
 /** What nobody but its owner may change of a machine. Its power is not in it: a guest may go off by itself. */
 export const imprint = ({ name, annotation, cpus, memoryMB, changeVersion }: Machine): string =>
   JSON.stringify([name, annotation, cpus, memoryMB, changeVersion])
 
 /** True when no hatchery here owns the machine, by its annotation. */
 export const isNobodys = ({ sites }: Stage, machine: Machine): boolean => {
-  const owner = parse(machine.annotation)?.hatcheryName
+  const owner = annotationOf(machine)?.hatcheryName
   return !sites.some(({ name }) => name === owner)
 }
 
@@ -150,9 +162,9 @@ export const rememberForeign = (stage: Stage): void => {
       stage.foreign.set(machine.ref.value, imprint(machine))
 }
 
-export const begin = Effect.fnUntraced(function* (site: Site) {
+export const begin = Effect.fnUntraced(function* (site: Site, crash?: CrashPoint) {
   if (site.process !== undefined) return
-  site.process = yield* start(site.world)
+  site.process = yield* start(site.world, crash)
   site.changedAt = yield* Clock.currentTimeMillis
   site.wanted.clear()
   for (const { template, number } of site.world.settings.provision) site.wanted.set(template, number)

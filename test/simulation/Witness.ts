@@ -4,10 +4,9 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { Vim } from "../../src/layers/vsphere/Vim.ts"
-import { parse } from "../../src/schema/Annotation.ts"
 import { Inventory } from "../../src/services/Inventory.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
-import type { Observe, Site, Stage } from "./Stage.ts"
+import { annotationOf, type Observe, type Site, type Stage } from "./Stage.ts"
 
 type Seat = Omit<Site, "world">
 
@@ -38,7 +37,7 @@ export const brokenPromise = (stage: Stage, now: number, text: string): void => 
 
 /** The worker of this machine, when it works on its job now by CDS's own account. */
 export const atWork = (stage: Stage, machine: Machine) => {
-  const annotation = parse(machine.annotation)
+  const annotation = annotationOf(machine)
   const job = stage.cds.state.jobs.get(annotation?.jobId ?? "")
   if (annotation === undefined || job === undefined) return undefined
   if (job.status !== "Building" || job.workerName !== annotation.workerName || !stage.working.has(machine.ref.value))
@@ -54,7 +53,7 @@ const judge = Effect.fnUntraced(function* (stage: Stage, seat: Seat, ttlMs: numb
   const now = yield* Clock.currentTimeMillis
   const meddledAt = stage.meddled.get(machine.ref.value) ?? -Infinity
   const lag = mirrorLagMs + 2 * stage.plan.latencyMs
-  const owner = parse(machine.annotation)?.hatcheryName
+  const owner = annotationOf(machine)?.hatcheryName
   const say = (text: string) => brokenPromise(stage, now, `${seat.name} sends ${operation} to ${machine.name}: ${text}`)
   if (owner !== seat.name && now - Math.max(meddledAt, stage.restoredAt) > lag)
     say(`it belongs to ${owner ?? "nobody"}`)
@@ -62,7 +61,7 @@ const judge = Effect.fnUntraced(function* (stage: Stage, seat: Seat, ttlMs: numb
   if (operation === "Destroy_Task") stage.doomed.add(machine.ref.value)
   const work = atWork(stage, machine)
   if (work !== undefined && now - work.startedAt < ttlMs) say(`its worker works on the job ${work.job.id}`)
-  if (operation === "PowerOffVM_Task" && parse(machine.annotation)?.journal?.state !== "reaping") return
+  if (operation === "PowerOffVM_Task" && annotationOf(machine)?.journal?.state !== "reaping") return
   const doubt = seat.process === undefined ? undefined : yield* Context.get(seat.process.context, Inventory).doubt
   if (doubt !== undefined && now - doubt.since > doubtLagMs)
     say(`the inventory is in doubt for ${(now - doubt.since) / 1000} s: ${doubt.reason}`)

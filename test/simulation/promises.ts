@@ -5,12 +5,12 @@
 import { Clock, Context, Effect } from "effect"
 import { Registry } from "../../src/actors/Registry.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
-import { parse } from "../../src/schema/Annotation.ts"
+import type { Annotation } from "../../src/schema/Annotation.ts"
 import { isFinal } from "../../src/schema/Job.ts"
 import { Capacity } from "../../src/services/Capacity.ts"
 import { IpPool } from "../../src/services/IpPool.ts"
 import { Monitor } from "../../src/services/Monitor.ts"
-import { imprint, isNobodys, type Site, type Stage } from "./Stage.ts"
+import { annotationOf, imprint, isNobodys, type Site, type Stage } from "./Stage.ts"
 
 /** A deadline that has passed is acted upon within this; milliseconds. */
 const deadlineLagMs = 30_000
@@ -22,7 +22,7 @@ const restoreLagMs = 15 * 60_000
 /** What a killed process had cloned is found and put in order within this after its successor began; milliseconds. */
 const orphanLagMs = 20 * 60_000
 
-const jobOf = (machine: Machine): string | undefined => parse(machine.annotation)?.jobId
+const jobOf = (machine: Machine): string | undefined => annotationOf(machine)?.jobId
 
 /** Promise 1: at most one live machine per job. */
 const oneMachinePerJob = (stage: Stage): ReadonlyArray<string> => {
@@ -59,7 +59,7 @@ const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> 
   return [...stage.vcenter.addresses()].flatMap(([ip, names]) => {
     if (!ours.some((prefix) => ip.startsWith(prefix))) return []
     const holders = names.filter(counts)
-    const journals = holders.map((name) => parse(machines.get(name)?.annotation ?? "")?.journal)
+    const journals = holders.map((name) => annotationOf(machines.get(name)!)?.journal)
     const orphaned =
       new Set(journals.map((journal) => journal?.instance)).size > 1 ||
       journals.some((journal) => journal?.state === "reaping")
@@ -130,13 +130,17 @@ const unfinishedJobs = (stage: Stage): ReadonlyArray<string> =>
       : [`the job ${id} is ${status}`]
   )
 
+/** By our own key; where there is none, by what the Go hatchery writes. */
+const isReady = ({ journal, provisioning }: Annotation): boolean =>
+  journal === undefined ? provisioning : journal.state === "provisioned"
+
 const poolOf = (stage: Stage, site: Site): ReadonlyArray<string> => {
   const missing = new Map(site.wanted)
   const wrong: Array<string> = []
   for (const machine of stage.vcenter.owned(site.name)) {
-    const annotation = parse(machine.annotation)
+    const annotation = annotationOf(machine)
     const template = annotation?.vmwareModelPath ?? ""
-    if (machine.power === "poweredOff" && annotation?.journal?.state === "provisioned")
+    if (machine.power === "poweredOff" && annotation !== undefined && isReady(annotation))
       missing.set(template, (missing.get(template) ?? 0) - 1)
     else wrong.push(`${site.name} has ${machine.name}, ${machine.power}, ${annotation?.journal?.state}`)
   }
@@ -152,7 +156,7 @@ const leases = Effect.fnUntraced(function* (stage: Stage, site: Site) {
   const { workers } = yield* Context.get(site.process.context, Capacity).used
   const holding = stage.vcenter
     .owned(site.name)
-    .filter(({ annotation }) => parse(annotation)?.ipAddress !== undefined).length
+    .filter((machine) => annotationOf(machine)?.ipAddress !== undefined).length
   const takenOver = stage.vcenter
     .machines()
     .filter((machine) => machine.origin === "clone" && isNobodys(stage, machine))

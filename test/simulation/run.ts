@@ -1,7 +1,8 @@
 /** One simulated run: the plan of a seed is played, the promises are looked at after each step, and at the end everything has to converge. */
-import { Cause, Clock, Effect, Logger, type Scope } from "effect"
+import { Cause, Clock, Effect, Logger, Tracer, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { ConfigInvalid } from "../../src/schema/Errors.ts"
+import * as VirtualTime from "../support/VirtualTime.ts"
 import { seeded } from "../support/world.ts"
 import { draw, type Happening } from "./plan.ts"
 import { brokenNow, unconverged } from "./promises.ts"
@@ -40,7 +41,7 @@ export interface RunOptions {
 /**
  * A hatchery that crashes has a bug, whatever its supervisors make of it. One that CDS or vCenter refuses ends, and somebody starts it again.
  */
-const bugs = (stage: () => Stage | undefined) =>
+export const bugs = (stage: () => Stage | undefined) =>
   Logger.make<unknown, void>(({ message, cause, date }) => {
     const text = [message].flat().map(String).join(" ")
     const found = stage()
@@ -147,6 +148,8 @@ export const run = (seed: number, options: RunOptions = {}): Effect.Effect<Repor
     const known: { stage?: Stage } = {}
     return Effect.scoped(play(seed, options, (stage) => (known.stage = stage))).pipe(
       seeded(`run ${seed}`),
-      Effect.provide([TestClock.layer(), Logger.layer([bugs(() => known.stage)])])
+      Effect.withTracerEnabled(false),
+      Effect.provideService(Tracer.DisablePropagation, true),
+      Effect.provide([VirtualTime.layer, Logger.layer([bugs(() => known.stage)])])
     )
   })
