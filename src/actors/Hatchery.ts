@@ -18,6 +18,7 @@ import { Nursery } from "./Nursery.ts"
 import { Reaper } from "./Reaper.ts"
 import { Registry } from "./Registry.ts"
 import { supervised, type GaveUp } from "./Supervisor.ts"
+import { WorkerModels } from "./WorkerModels.ts"
 import { prove } from "./vm/prove.ts"
 import { claimOf, nameOf, type StateTag, type Vm } from "./vm/State.ts"
 import { enter } from "./vm/table.ts"
@@ -52,6 +53,7 @@ export class Hatchery extends Context.Service<
       const registry = yield* Registry
       const settings = yield* Settings
       const vsphere = yield* VSphere
+      const workerModels = yield* WorkerModels
       const adopted = yield* Deferred.make<void>()
 
       /** Two machines with one address or one job: the one that came later to it goes (promise 1). */
@@ -78,9 +80,7 @@ export class Hatchery extends Context.Service<
         if (proven === undefined) return
         const reason = rival(proven)
         const vm =
-          reason === undefined
-            ? proven
-            : enter(proven, { _tag: "Reaping", claim: undefined, settlement: "none" }, env, { reason }).vm
+          reason === undefined ? proven : enter(proven, { _tag: "Reaping", claim, settlement }, env, { reason }).vm
         yield* log.append({
           kind: "transition",
           subject: vm.id,
@@ -151,7 +151,8 @@ export class Hatchery extends Context.Service<
           // These outlive the others: a drain needs the news.
           const routing = yield* Effect.forkScoped(news)
           const beating = yield* Effect.forkScoped(supervised("Heart")(heart.run))
-          return yield* Effect.all([parts, Fiber.join(routing), Fiber.join(beating)], {
+          const models = yield* Effect.forkScoped(supervised("WorkerModels")(workerModels.run))
+          return yield* Effect.all([parts, Fiber.join(routing), Fiber.join(beating), Fiber.join(models)], {
             concurrency: "unbounded",
             discard: true
           }).pipe(Effect.andThen(Effect.never), Effect.ensuring(drain))

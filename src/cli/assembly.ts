@@ -12,6 +12,7 @@ import { Nursery } from "../actors/Nursery.ts"
 import { Reaper } from "../actors/Reaper.ts"
 import { Registry } from "../actors/Registry.ts"
 import { Signals } from "../actors/Signals.ts"
+import { WorkerModels } from "../actors/WorkerModels.ts"
 import * as CdsLive from "../layers/cds/CdsLive.ts"
 import * as Capacity from "../layers/memory/Capacity.ts"
 import * as EventLog from "../layers/memory/EventLog.ts"
@@ -49,6 +50,7 @@ export const actors = Hatchery.layer.pipe(
   Layer.provideMerge(MonitorLive.layer(version)),
   Layer.provideMerge(parts),
   Layer.provideMerge(Registry.layer),
+  Layer.provideMerge(WorkerModels.layer),
   Layer.provideMerge(Signals.layer)
 )
 

@@ -33,6 +33,19 @@ export interface ModelV1 {
 /** `group/name`: as annotations, `workerProvisioning[].modelPath` and `guestCredentials[].modelPath` write it. */
 export const pathOf = ({ group, name }: Pick<ModelV1, "group" | "name">): string => `${group}/${name}`
 
+/** The V1 model that a machine or template was made for, and in which version: both stand in its annotation. */
+export interface ModelStamp {
+  /** `group/name` */
+  readonly path: string
+  /** Unix seconds as text; empty when the annotation does not say. */
+  readonly lastModified: string
+}
+
+export const stampOf = (model: ModelV1): ModelStamp => ({ path: pathOf(model), lastModified: model.lastModified })
+
+export const sameStamp = (a: ModelStamp | undefined, b: ModelStamp | undefined): boolean =>
+  a?.path === b?.path && a?.lastModified === b?.lastModified
+
 /** The group whose models everybody may use, and name without their group. */
 export const sharedInfra = "shared.infra"
 

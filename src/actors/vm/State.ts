@@ -4,6 +4,7 @@
  */
 import type { Redacted } from "effect"
 import type { JobId } from "../../schema/Job.ts"
+import type { ModelStamp, ModelV1 } from "../../schema/ModelV1.ts"
 import { readable, unreadableReason } from "../../schema/Machine.ts"
 import type { MachineFacts, MachineId, MachineRef, Size } from "../../schema/Machine.ts"
 
@@ -14,6 +15,10 @@ export interface Claim {
   readonly projectKey: string
   readonly workerName: string
   readonly modelName: string
+  /** The V1 model by which its worker is started, `path` being `group/name`; undefined for a V2 model. */
+  readonly model?: { readonly id: ModelV1["id"]; readonly path: string } | undefined
+  /** The worker registers its model and has no job: `jobId` is empty. */
+  readonly registers?: true
   /** Guest login of the model; the configuration's comes first (seed 6.2.3). Not written down: a restart asks CDS again. */
   readonly login: { readonly username: string; readonly password: Redacted.Redacted<string> } | undefined
   /** The flavor to apply while the machine is off. */
@@ -94,6 +99,8 @@ export interface Vm {
   /** Known once the machine exists. */
   readonly ref: MachineRef | undefined
   readonly template: string
+  /** The V1 model that it is made for; undefined for V2. */
+  readonly model?: ModelStamp | undefined
   /** The name it has in the pool, and goes back to. */
   readonly poolName: string
   readonly ip: string | undefined
@@ -121,6 +128,9 @@ export const placeOf = (state: VmState): StateTag => (state._tag === "Held" ? st
 
 /** Where a machine belongs to the warm pool, or is on its way there. */
 export const inPool: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Provisioned", "Returning"])
+
+/** Which pool a machine belongs to: its V1 model's path, or its template. */
+export const poolOf = ({ model, template }: Pick<Vm, "model" | "template">): string => model?.path ?? template
 
 /** The claim a machine carries, in whatever state. */
 export const claimOf = (state: VmState): Claim | undefined =>

@@ -1,4 +1,5 @@
 /** A machine that does not exist yet: what is chosen before anything is sent (design, "Intent before action"). */
+import type { ModelStamp } from "../../schema/ModelV1.ts"
 import type { MachineId } from "../../schema/Machine.ts"
 import type { TimeSettings } from "../../services/Settings.ts"
 import { allowance } from "./deadlines.ts"
@@ -7,6 +8,8 @@ import type { Claim, Vm, VmState } from "./State.ts"
 export interface Conception {
   readonly id: MachineId
   readonly template: string
+  /** The V1 model that it is made for. */
+  readonly model?: ModelStamp | undefined
   /** The name in the pool; a clone for a job has its worker's from the start. */
   readonly poolName: string
   readonly ip: string | undefined
@@ -15,12 +18,13 @@ export interface Conception {
   readonly now: number
 }
 
-export const newborn = ({ id, template, poolName, ip, claim, now }: Conception, times: TimeSettings): Vm => {
+export const newborn = ({ id, template, model, poolName, ip, claim, now }: Conception, times: TimeSettings): Vm => {
   const state: VmState = { _tag: "Cloning", lost: false, ...(claim === undefined ? {} : { claim }) }
   return {
     id,
     ref: undefined,
     template,
+    model,
     poolName,
     ip,
     generation: 0,
