@@ -78,7 +78,9 @@ export class Hatchery extends Context.Service<
         const env = yield* registry.env
         const proven = prove(facts, env)
         if (proven === undefined) return
-        const reason = rival(proven)
+        const reason = proven.state._tag === "Reaping" ? undefined : rival(proven)
+        const claim = claimOf(proven.state)
+        const settlement = claim === undefined ? "none" : "release"
         const vm =
           reason === undefined ? proven : enter(proven, { _tag: "Reaping", claim, settlement }, env, { reason }).vm
         yield* log.append({
