@@ -11,7 +11,6 @@ export interface Session {
     | { readonly kind: "hatchery"; readonly hatcheryName: string }
     | { readonly kind: "worker"; readonly workerId: string }
   readonly expiresAt: number
-  revoked: boolean
 }
 
 export class Sessions {
@@ -27,8 +26,13 @@ export class Sessions {
     const iat = Math.floor(now / 1000)
     const exp = iat + Math.floor(lifeMs / 1000)
     const token = signJwt(this.#keys, { ID: id, TokenID: "", iss: "cds-api", sub: subject, jti: id, iat, exp })
-    const session = { id, token, holder, expiresAt: exp * 1000, revoked: false }
+    const session = { id, token, holder, expiresAt: exp * 1000 }
     this.#byToken.set(token, session)
+    for (const [old, { holder: other, expiresAt }] of this.#byToken) {
+      if (other.kind !== holder.kind) continue
+      if (now < expiresAt) break
+      this.#byToken.delete(old)
+    }
     return session
   }
 
@@ -36,11 +40,11 @@ export class Sessions {
   of(authorization: string | undefined, now: number): Session | Refusal {
     const token = authorization?.startsWith("Bearer ") === true ? authorization.slice("Bearer ".length) : undefined
     const session = token === undefined ? undefined : this.#byToken.get(token)
-    return session === undefined || session.revoked || now >= session.expiresAt ? refuse("unauthenticated") : session
+    return session === undefined || now >= session.expiresAt ? refuse("unauthenticated") : session
   }
 
   /** Ends the sessions of all holders that match. */
   revoke(matches: (holder: Session["holder"]) => boolean): void {
-    for (const session of this.#byToken.values()) if (matches(session.holder)) session.revoked = true
+    for (const [token, { holder }] of this.#byToken) if (matches(holder)) this.#byToken.delete(token)
   }
 }
