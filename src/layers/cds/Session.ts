@@ -13,20 +13,22 @@ import type { Trouble } from "./Trouble.ts"
 
 export interface Held {
   readonly token: Redacted.Redacted<string>
-  readonly region: string
   /** Clock time in milliseconds from which the session is no longer used. */
   readonly renewAt: number
 }
 
-export interface Session {
+/** `H` is what the signin tells beside the session. */
+export interface Session<H extends Held = Held> {
   /** The session, signed in for it where there is none or it is about to expire. */
-  readonly held: Effect.Effect<Held, CdsError | ConfigInvalid>
-  /** The region of the last signin; waits for the first. */
-  readonly region: Effect.Effect<string>
+  readonly held: Effect.Effect<H, CdsError | ConfigInvalid>
+  /** What the last signin gave, in use or not; waits for the first. */
+  readonly latest: Effect.Effect<H>
   /** Drops the session unless a newer one is held already. */
   readonly drop: (refused: Held) => Effect.Effect<void>
   /** A call in this session. A session that is refused is renewed and the call made once more. */
   readonly call: (call: Call) => Effect.Effect<Answer, CallFailed>
+  /** A last call in the session that is held, which ends it; nothing where none is held. */
+  readonly end: (call: Call) => Effect.Effect<void, CallFailed>
 }
 
 const Times = Schema.Struct({ iat: Schema.optionalKey(Schema.Finite), exp: Schema.optionalKey(Schema.Finite) })
@@ -58,17 +60,17 @@ const isUnauthenticated = ({ error }: CallFailed) => error.kind === "unauthentic
 /** CDS that says no is in contact. */
 const isContact = ({ kind }: CdsError) => kind === "notFound" || kind === "refused"
 
-export const make = Effect.fnUntraced(function* (
+export const make = Effect.fnUntraced(function* <H extends Held>(
   http: CdsHttp,
   trouble: Trouble,
-  signin: Effect.Effect<Held, CdsError | ConfigInvalid>
-): Effect.fn.Return<Session> {
+  signin: Effect.Effect<H, CdsError | ConfigInvalid>
+): Effect.fn.Return<Session<H>> {
   const turn = yield* Semaphore.make(1)
-  const signedIn = yield* Deferred.make<void>()
-  let region = ""
-  let current: Held | undefined
+  const first = yield* Deferred.make<H>()
+  let latest: H | undefined
+  let current: H | undefined
   let outcomes = 0
-  let last: Exit.Exit<Held, CdsError | ConfigInvalid> | undefined
+  let last: Exit.Exit<H, CdsError | ConfigInvalid> | undefined
 
   /** Whoever waited for its turn while another signed in shares that outcome, a failed one included. */
   const renew = Effect.suspend(() => {
@@ -79,8 +81,8 @@ export const make = Effect.fnUntraced(function* (
         outcomes += 1
         current = Exit.isSuccess(last) ? last.value : undefined
         if (current !== undefined) {
-          region = current.region
-          Deferred.doneUnsafe(signedIn, Effect.void)
+          latest = current
+          Deferred.doneUnsafe(first, Effect.succeed(current))
         }
       }
       return yield* last
@@ -112,8 +114,14 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     held,
-    region: Effect.map(Deferred.await(signedIn), () => region),
+    latest: Effect.map(Deferred.await(first), (held) => latest ?? held),
     drop,
+    end: (call) =>
+      Effect.suspend(() => {
+        const held = current
+        current = undefined
+        return held === undefined ? Effect.void : Effect.asVoid(http.exchange(call, held.token))
+      }),
     call: (call) =>
       once(call).pipe(
         Effect.catchIf((failed) => isUnauthenticated(failed) && failed.error.status === 401, again(call)),

@@ -6,13 +6,13 @@ import { Clock, Duration, Effect, Queue, Stream } from "effect"
 import type { Scope } from "effect"
 import type { CdsError } from "../../schema/Errors.ts"
 import type { JobSighting } from "../../schema/Job.ts"
-import { decode } from "./decode.ts"
 import type { Trouble } from "./Trouble.ts"
-import { WireEvent } from "./wire/Sighting.ts"
 
 export interface Sources {
   /** Opens the socket; the stream of its text frames fails when it closes. */
   readonly connect: Effect.Effect<Stream.Stream<string, CdsError>, CdsError, Scope.Scope>
+  /** The job that a frame tells; none where it tells of something else. */
+  readonly read: (frame: string) => Effect.Effect<ReadonlyArray<JobSighting>, CdsError>
   /** Reads the queue once. */
   readonly poll: Effect.Effect<ReadonlyArray<JobSighting>, CdsError>
   /** Milliseconds between two polls; undefined polls never. */
@@ -38,14 +38,9 @@ const pauses = () => {
   }
 }
 
-const decodeEvent = decode("event", WireEvent)
-
-const sighting = (frame: string) =>
-  decodeEvent(frame).pipe(
-    Effect.map((event): ReadonlyArray<JobSighting> => [
-      { id: event.job_run_id, region: event.region, projectKey: event.project_key ?? "", source: "event" }
-    ]),
-    Effect.catch((error) => Effect.as(Effect.logWarning(`CDS events: a frame is left out: ${error.message}`), []))
+const sighting = (read: Sources["read"]) => (frame: string) =>
+  Effect.catch(read(frame), (error) =>
+    Effect.as(Effect.logWarning(`CDS events: a frame is left out: ${error.message}`), [])
   )
 
 /** Events of one connection after another. Offers to `wake` each time a connection is there, since a gap lies before it. */
@@ -64,7 +59,7 @@ const events = (sources: Sources, trouble: Trouble, wake: Queue.Enqueue<void>): 
     const rest = Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sleep(pause.next(now)))
 
     return Stream.unwrap(opened).pipe(
-      Stream.mapEffect(sighting),
+      Stream.mapEffect(sighting(sources.read)),
       Stream.flattenIterable,
       Stream.catch((error) => Stream.fromEffectDrain(trouble.report("events", error.message))),
       Stream.concat(Stream.fromEffectDrain(rest)),

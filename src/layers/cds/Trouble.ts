@@ -1,4 +1,4 @@
-/** What is wrong with our contact to CDS now, per part: a call that goes through does not excuse a socket that does not open. */
+/** What is wrong with our contact to one of CDS's two APIs now, per part: a call that goes through does not excuse a socket that does not open. */
 import { Effect, Ref } from "effect"
 
 export type Part = "api" | "events" | "queue"
@@ -12,7 +12,8 @@ export interface Trouble {
   readonly current: Effect.Effect<string | undefined>
 }
 
-export const make: Effect.Effect<Trouble> = Effect.gen(function* () {
+/** `side` names the API in what is told. */
+export const make = Effect.fnUntraced(function* (side: string): Effect.fn.Return<Trouble> {
   const reasons = yield* Ref.make<ReadonlyMap<Part, string>>(new Map())
 
   return {
@@ -20,15 +21,17 @@ export const make: Effect.Effect<Trouble> = Effect.gen(function* () {
     report: (part, reason) =>
       Effect.gen(function* () {
         const before = yield* Ref.getAndUpdate(reasons, (all) => new Map(all).set(part, reason))
-        if (before.get(part) !== reason) yield* Effect.logWarning(`CDS ${part}: ${reason}`)
+        if (before.get(part) !== reason) yield* Effect.logWarning(`CDS ${side} ${part}: ${reason}`)
       }),
     clear: (part) =>
       Effect.gen(function* () {
         const before = yield* Ref.getAndUpdate(reasons, (all) => new Map([...all].filter(([key]) => key !== part)))
-        if (before.has(part)) yield* Effect.logInfo(`CDS ${part}: well again`)
+        if (before.has(part)) yield* Effect.logInfo(`CDS ${side} ${part}: well again`)
       }),
     current: Ref.get(reasons).pipe(
-      Effect.map((all) => (all.size === 0 ? undefined : [...all].map(([part, why]) => `${part}: ${why}`).join("; ")))
+      Effect.map((all) =>
+        all.size === 0 ? undefined : [...all].map(([part, why]) => `${side} ${part}: ${why}`).join("; ")
+      )
     )
   }
 })

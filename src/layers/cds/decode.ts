@@ -1,11 +1,19 @@
-/** Reads what CDS sent through a Schema. The message of a failure names the places that are wrong, never the values found there. */
+/** Reads what CDS sent through a Schema. The message of a failure names the places that are wrong and the rules there, never the values found. */
 import { Effect, Schema, SchemaIssue } from "effect"
 import { CdsError } from "../../schema/Errors.ts"
 
-const places = SchemaIssue.makeFormatterStandardSchemaV1({ leafHook: ({ _tag }) => _tag, checkHook: () => "Filter" })
+const places = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: () => "",
+  checkHook: ({ filter }) => String(filter.annotations?.expected ?? "")
+})
 
-const describe = (issue: SchemaIssue.Issue): string =>
-  [...new Set(places(issue).issues.map(({ path }) => path?.map(String).join(".") || "the answer"))].join(", ")
+const describe = (issue: SchemaIssue.Issue): string => {
+  const wrong = places(issue).issues.map(({ path, message: rule }) => {
+    const place = path?.map(String).join(".") || "the answer"
+    return rule === "" ? place : `${place} (${rule})`
+  })
+  return [...new Set(wrong)].join(", ")
+}
 
 /** Decodes a JSON value. Fails with kind `malformed`. */
 export const decode = <S extends Schema.ConstraintDecoder<unknown>>(

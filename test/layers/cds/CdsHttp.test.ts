@@ -28,7 +28,7 @@ describe("a call", () => {
       assert.deepStrictEqual(at, [0, 250, 500])
       assert.strictEqual(error.kind, "unreachable")
       assert.strictEqual(error.message, "read ECONNRESET")
-      assert.strictEqual(trouble, "api: workers: read ECONNRESET")
+      assert.strictEqual(trouble, "V2 api: workers: read ECONNRESET")
     })
   )
 

@@ -58,7 +58,7 @@ describe("the socket", () => {
         yield* world.connections[0]!.close(code)
         yield* TestClock.adjust("999 millis")
         assert.lengthOf(world.connections, 1)
-        assert.strictEqual(yield* cds.trouble, `events: closed with code ${code}`)
+        assert.strictEqual(yield* cds.trouble, `V2 events: closed with code ${code}`)
         yield* TestClock.adjust("1 millis")
         assert.lengthOf(world.connections, 2)
         assert.isUndefined(yield* cds.trouble)
@@ -148,7 +148,7 @@ describe("the poll", () => {
     const world = api(withSignin(() => (broken ? { status: 403, body: { id: 11, message: "forbidden" } } : queue())))
     return Effect.gen(function* () {
       const { cds, ids } = yield* watch
-      assert.strictEqual(yield* cds.trouble, "queue: HTTP 403: forbidden")
+      assert.strictEqual(yield* cds.trouble, "V2 queue: HTTP 403: forbidden")
       yield* world.connections[0]!.send(frame("e"))
       yield* TestClock.adjust("19 seconds")
       assert.deepStrictEqual(ids(), ["e"])

@@ -9,5 +9,8 @@ export const ErrorId = {
   unauthorized: 10,
   forbidden: 11,
   notFound: 38,
-  wrongRequest: 74
+  wrongRequest: 74,
+  jobBooked: 89,
+  jobNotFound: 112,
+  jobNotBooked: 135
 } as const

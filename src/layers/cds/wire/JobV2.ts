@@ -40,7 +40,7 @@ export const WireJob = Schema.Struct({
   )
 })
 
-const WireModel = Schema.Struct({
+export const WireModel = Schema.Struct({
   name: text,
   type: text,
   osarch: text,
@@ -76,7 +76,7 @@ export const toJob = (wire: typeof WireJob.Type): Job => ({
 })
 
 /** A run without a model carries Go's empty one: no name. */
-const toModel = (wire: typeof WireModel.Type | null | undefined): Model | undefined =>
+export const toModel = (wire: typeof WireModel.Type | null | undefined): Model | undefined =>
   wire?.name
     ? {
         name: wire.name,

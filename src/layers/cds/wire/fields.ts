@@ -12,7 +12,10 @@ export const Time = Schema.String.check(
   Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/, { expected: "an RFC 3339 time" })
 )
 
-/** Milliseconds since the epoch; 0 for Go's zero time (`0001-01-01T00:00:00Z`) and for an absent one. */
+/** What Go writes for a time that was never set. */
+export const zeroTime = "0001-01-01T00:00:00Z"
+
+/** Milliseconds since the epoch; 0 for Go's zero time and for an absent one. */
 export const millis = (time: string | null | undefined): number => Math.max(0, Date.parse(time ?? "") || 0)
 
 /** RFC 3339 in UTC. */
