@@ -1,19 +1,22 @@
 /** The configuration that a worker reads from `CDS_CONFIG`: JSON in base64 (cds-contract 9.1, 9.2). */
 import { Redacted } from "effect"
 import * as Base64 from "effect/encoding/Base64"
+import { isV1 } from "./Job.ts"
 import type { JobId } from "./Job.ts"
 import type { WorkerSettings } from "./Settings.ts"
 
-/** One worker for one V2 job. */
+/** One worker for one job, or to register its V1 model. */
 export interface WorkerOrder {
   readonly settings: WorkerSettings
   /** The hatchery's name. */
   readonly hatchery: string
   readonly claim: {
     readonly workerName: string
-    /** The model's short name. */
+    /** A V1 model's path (`group/name`), a V2 model's short name. */
     readonly modelName: string
+    /** Empty for a worker that registers its model. */
     readonly jobId: JobId
+    /** Of a V2 job: that of the signin. Of a V1 job: `provision.region`. */
     readonly region: string
   }
   /** The hatchery's CDN; the worker's own settings win over it. */
@@ -43,6 +46,9 @@ const log = ({ level, graylog, syslog }: WorkerSettings["log"], workerName: stri
   SyslogExtraTag: syslog.extraTag
 })
 
+/** The worker tells by the key which API its job is of. */
+const job = (id: JobId) => (id === "" ? {} : isV1(id) ? { booked_job_id: Number(id) } : { run_job_id: id })
+
 /** The HTTP and the TCP address fall back apart; the TLS flag goes with the TCP address that is used. */
 const cdn = (own: WorkerSettings["cdn"], hatchery: WorkerSettings["cdn"]) => {
   const tcp = own.tcpUrl === "" ? hatchery : own
@@ -66,7 +72,7 @@ export const workerConfig = (order: WorkerOrder): Redacted.Redacted<string> => {
     api_token: Redacted.value(order.token),
     ...cdn(settings.cdn, order.cdn),
     model: claim.modelName,
-    run_job_id: claim.jobId,
+    ...job(claim.jobId),
     ...(claim.region === "" ? {} : { region: claim.region }),
     ...(Object.keys(settings.injectEnvVars).length === 0 ? {} : { inject_env_vars: settings.injectEnvVars })
   }

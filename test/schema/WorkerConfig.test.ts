@@ -7,11 +7,11 @@ import { workerConfig } from "../../src/schema/WorkerConfig.ts"
 const claim = { workerName: "stoic-keldysh", modelName: "deb", jobId: "job-1", region: "r1" }
 const cdn = { httpUrl: "http://cdn", tcpUrl: "cdn:8090", tcpTls: false }
 
-const decoded = (settings: Partial<WorkerSettings>, hatcheryCdn = cdn, region = "r1") => {
+const decoded = (settings: Partial<WorkerSettings>, hatcheryCdn = cdn, own: Partial<typeof claim> = {}) => {
   const config = workerConfig({
     settings: { ...defaults.worker, apiUrl: "http://api", ...settings },
     hatchery: "my-hatch",
-    claim: { ...claim, region },
+    claim: { ...claim, ...own },
     cdn: hatcheryCdn,
     token: Redacted.make("jwt")
   })
@@ -55,7 +55,14 @@ describe("CDS_CONFIG", () => {
       run_job_id: "job-1",
       region: "r1"
     })
-    assert.notProperty(decoded({}, cdn, ""), "region")
+    assert.notProperty(decoded({}, cdn, { region: "" }), "region")
+  })
+
+  it("books a V1 job by its number, and has no job for a worker that registers its model", () => {
+    const forV1 = decoded({}, cdn, { jobId: "777", modelName: "shared.infra/deb" })
+    assert.deepInclude(forV1, { model: "shared.infra/deb", booked_job_id: 777 })
+    assert.notProperty(forV1, "run_job_id")
+    assert.doesNotHaveAnyKeys(decoded({}, cdn, { jobId: "" }), ["booked_job_id", "run_job_id"])
   })
 
   it("carries everything that the configuration gives the worker", () => {
