@@ -56,9 +56,14 @@ real("the real CDS", RealCds.cdsMissing(), () => {
         assert.deepStrictEqual({ status, by }, { status: "Success", by: cds.hatchery }, printed)
         assert.include((yield* job.logs).join("\n"), output)
       }
-      const stopped = yield* cds.runV2Job({ script: "true" })
-      yield* stopped.stop
-      yield* stopped.until("Stopped")
+      for (const waiting of [yield* cds.runV1Job({ script: "true" }), yield* cds.runV2Job({ script: "true" })]) {
+        yield* waiting.stop
+        yield* waiting.until("Stopped")
+      }
+
+      yield* cds.revokeSessions
+      for (const revoked of [hatchery.v1.ask("GET", "/worker"), hatchery.v2.ask("GET", "/v2/worker")])
+        assert.match((yield* Effect.flip(revoked)).message, /: Error: 401 /)
     }).pipe(Effect.scoped)
   )
 

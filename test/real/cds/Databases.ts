@@ -71,15 +71,20 @@ export const postgres = (folder: string): Effect.Effect<Database, HarnessError, 
       { ...options, log: join(logsOf(folder), "postgres.log") }
     )
     yield* server.line(/ready to accept connections/)
-    const sql = ["CREATE DATABASE cds", "\\connect cds", "CREATE SCHEMA cdn"].flatMap((line) => ["--command", line])
-    yield* Daemon.run("psql", [
-      `postgresql://${user}@127.0.0.1:${port}/postgres`,
-      "--no-psqlrc",
-      "--set=ON_ERROR_STOP=1",
-      ...sql
-    ])
-    return { port, user, name: "cds" }
+    const database = { port, user, name: "cds" }
+    yield* sql({ ...database, name: "postgres" }, "CREATE DATABASE cds")
+    yield* sql(database, "CREATE SCHEMA cdn")
+    return database
   })
+
+/** Carries out one statement, for what the API has no call for, and answers what psql printed. */
+export const sql = ({ port, user, name }: Database, statement: string): Effect.Effect<string, HarnessError> =>
+  Daemon.run("psql", [
+    `postgresql://${user}@127.0.0.1:${port}/${name}`,
+    "--no-psqlrc",
+    "--set=ON_ERROR_STOP=1",
+    `--command=${statement}`
+  ])
 
 /** Starts a server that keeps all in memory, and answers its port. */
 export const redis = (folder: string): Effect.Effect<number, HarnessError, Scope.Scope> =>

@@ -16,6 +16,7 @@ export interface Engine {
   readonly config: string
   /** Makes the first user an administrator, and the consumers of the file's services with it. */
   readonly initToken: string
+  readonly database: Databases.Database
   /** The API's process; another one after a restart. */
   readonly api: () => Process.Running
   /** Ends the API's process and waits until it is gone. SIGKILL is a crash. */
@@ -65,6 +66,7 @@ export const start = (
       url,
       config,
       initToken,
+      database,
       api: () => api,
       stopApi: (signal = "SIGTERM") => Effect.andThen(api.kill(signal), Effect.asVoid(api.exit)),
       startApi: Effect.map(startApi, (running) => void (api = running)),

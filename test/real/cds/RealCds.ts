@@ -65,6 +65,8 @@ export interface RealCds {
   /** Disables a V1 worker by its id; the API has no such call for V2. */
   readonly disableWorker: (id: string) => Effect.Effect<void, HarnessError>
   readonly services: Effect.Effect<ReadonlyArray<Service>, HarnessError>
+  /** Ends all sessions of the hatchery, of both kinds; their next calls are answered 401. */
+  readonly revokeSessions: Effect.Effect<void, HarnessError>
 }
 
 /** Why the real CDS cannot run on this machine; undefined where it can. */
@@ -86,7 +88,9 @@ export const start = (options: Options = {}): Effect.Effect<RealCds, HarnessErro
     const tokens = yield* Seed.hatchery(api, hatchery)
     yield* Seed.scriptPlugin(api, built)
     yield* AsCode.write(built, engine, models)
-    return { ...work(built, engine, api, models), hatchery, tokens }
+    const consumers = `SELECT id FROM auth_consumer WHERE name = '${hatchery}'`
+    const revoke = Databases.sql(engine.database, `DELETE FROM auth_session WHERE consumer_id IN (${consumers})`)
+    return { ...work(built, engine, api, models), hatchery, tokens, revokeSessions: Effect.asVoid(revoke) }
   })
 
 const work = (
@@ -94,7 +98,7 @@ const work = (
   engine: Engine.Engine,
   api: Api,
   models: NonNullable<Options["models"]>
-): Omit<RealCds, "hatchery" | "tokens"> => {
+): Omit<RealCds, "hatchery" | "tokens" | "revokeSessions"> => {
   let count = 0
   const name = () => `work-${++count}`
   const runV2Jobs: RealCds["runV2Jobs"] = (orders) =>
