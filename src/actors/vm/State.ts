@@ -140,6 +140,9 @@ export const claimOf = (state: VmState): Claim | undefined =>
 export const resumed = (state: VmState): VmState =>
   state._tag === "Renamed" || state._tag === "Running" ? { ...state, resumed: true } : state
 
+/** True for a machine that was cloned for the job it is claimed for: it has no name in a pool, and was never made ready for one. */
+export const clonedForJob = (vm: Vm): boolean => vm.poolName === claimOf(vm.state)?.workerName
+
 /** The name the machine should have by what we know. */
 export const nameOf = (vm: Vm): string => vm.facts?.name ?? claimOf(vm.state)?.workerName ?? vm.poolName
 

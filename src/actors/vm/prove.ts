@@ -70,10 +70,8 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
   const claim = claimFrom(annotation, journal, since)
   switch (journal.state) {
     case "booting":
-      if (claim !== undefined)
-        return off(facts)
-          ? reaping("it is off and its worker was never started", claim, since)
-          : { state: { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, since }
+      // Off, a clone for a job may be on its way to its first boot: the task that made it powers it on.
+      if (claim !== undefined) return { state: { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, since }
       if (!off(facts)) return { state: { _tag: "Booting" }, since }
       return facts.guest.customization === "SUCCEEDED"
         ? { state: { _tag: "Settling" }, since }

@@ -37,7 +37,7 @@ import {
   cloned
 } from "./moves.ts"
 import type { StateTag, Vm, VmState } from "./State.ts"
-import { claimOf, reachable, unreachableReason } from "./State.ts"
+import { claimOf, clonedForJob, reachable, unreachableReason } from "./State.ts"
 import type { Cell, Env, Row, Step } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
@@ -184,15 +184,19 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
   Renamed: row<"Renamed">("claimed for a job, which is being taken")(
     {
       Done: cell(["Powered", "Reaping"], "taken; cancelled meanwhile: reaped", (vm, _, env) => {
-        const { claim, cancelled } = vm.state
+        const { claim, cancelled, resumed } = vm.state
+        const patch = resumed ? wrote(vm) : {}
         return cancelled === undefined
-          ? enter(vm, { _tag: "Powered", claim, on: false }, env, { actions: [starting(claim)] })
+          ? enter(vm, { _tag: "Powered", claim, on: false }, env, { patch, actions: [starting(claim)] })
           : reap(vm, env, cancelled, "release")
       }),
-      Refused: cell(["Returning", "Reaping"], "the take was refused: given back; on: reaped", (vm, event, env) =>
-        vm.facts === undefined || isOff(vm.facts)
-          ? giveBack(vm, env, vm.state.claim, event.reason, false)
-          : reap(vm, env, event.reason, "none")
+      Refused: cell(
+        ["Returning", "Reaping"],
+        "the take was refused: given back; on, or cloned for the job: reaped",
+        (vm, event, env) =>
+          !clonedForJob(vm) && (vm.facts === undefined || isOff(vm.facts))
+            ? giveBack(vm, env, vm.state.claim, event.reason, false)
+            : reap(vm, env, event.reason, "none")
       ),
       Cancel: cell(["Renamed"], "remembered until the take is answered", (vm, event) =>
         stay({ ...vm, state: { ...vm.state, cancelled: event.reason } })
@@ -200,6 +204,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       JobEnded: cell(["Renamed"], "remembered until the take is answered", (vm, event) =>
         stay({ ...vm, state: { ...vm.state, cancelled: `its job is ${event.status}` } })
       ),
+      Conceded: conceded(),
       Failed: failed("taking its job"),
       Deadline: late("taking its job"),
       Seen: seenClaimed(),
@@ -207,7 +212,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       Reap: asked(),
       Reserve: tooLate()
     },
-    ["SignedIn", "Disabled", "Cloned", "Exited", "Conceded", "Settled"]
+    ["SignedIn", "Disabled", "Cloned", "Exited", "Settled"]
   ),
 
   Powered: row<"Powered">("powering on, getting ready, recording the bootstrap")(

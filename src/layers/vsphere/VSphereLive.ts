@@ -86,7 +86,11 @@ const make = Effect.gen(function* () {
           (error) => calls.lookFor(ref, () => false, error)
         )
       )
-    }).pipe(Effect.catchIf(isGone, () => Effect.void))
+    }).pipe(
+      // Somebody powered it on meanwhile, perhaps the end of its own clone: off with it once more.
+      Effect.retry({ while: ({ fault }) => fault === "InvalidPowerState", times: 2 }),
+      Effect.catchIf(isGone, () => Effect.void)
+    )
     yield* gone.pipe(Effect.timeoutOption("5 seconds"), Effect.ignore)
   }, Effect.scoped)
 

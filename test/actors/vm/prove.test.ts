@@ -38,6 +38,13 @@ describe("a machine that carries our key", () => {
       )
   })
 
+  it("that was cloned for a job takes its claim up, whatever its power: the end of its clone may be about to power it on", () => {
+    for (const power of ["poweredOff", "poweredOn"] as const) {
+      const vm = adopted({ annotation: written("booting", { claim }), name: claim.workerName, power })
+      assert.deepStrictEqual(vm.state, { _tag: "Renamed", claim, cancelled: undefined, resumed: true })
+    }
+  })
+
   it("is ready when it is off in the pool, and reaped when it is on there", () => {
     assert.deepStrictEqual(adopted({ annotation: written("provisioned") }).state, { _tag: "Provisioned" })
     const found = adopted({ annotation: written("provisioned"), ...on })

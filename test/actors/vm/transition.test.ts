@@ -130,6 +130,24 @@ describe("a claim", () => {
     assert.deepStrictEqual(asks(ready), ["PoolGrew"])
   })
 
+  it("whose take is refused has its machine reaped when that was cloned for the job: no pool made it ready", () => {
+    const cloned = { ...machine(states.renamed), poolName: claim.workerName }
+    const end = after(cloned, { _tag: "Refused", reason: "the job is Scheduling at other" })
+    assert.deepStrictEqual(reaping(end), { _tag: "Reaping", claim, settlement: "none" })
+  })
+
+  it("that was taken over is in a generation of its own, and is lost when its last owner's write comes after all", () => {
+    const resumed = machine({ ...states.renamed, resumed: true })
+    assert.strictEqual(after(resumed, done).vm.generation, resumed.generation + 1)
+    assert.strictEqual(after(machine(states.renamed), done).vm.generation, resumed.generation)
+    const lost = after(
+      { ...resumed, facts: sample.facts({ annotation: sample.written("provisioned") }) },
+      { _tag: "Conceded", reason: "" }
+    )
+    assert.deepStrictEqual(lost.vm.state, { _tag: "Provisioned" })
+    assert.isTrue(asks(lost).includes("SettleJob"))
+  })
+
   it("that cannot be written, or takes too long, is undone, and a try is spent", () => {
     for (const event of [failed, deadline]) {
       const returning = after(machine(states.reserved), event)

@@ -447,6 +447,16 @@ describe("destroy", () => {
     }).pipe(Effect.provide(stand()))
   )
 
+  it.effect("powers off what went on in the last moment, and goes on", () =>
+    Effect.gen(function* () {
+      const ref = yield* play(cloned(), "60 seconds")
+      yield* (yield* SimVCenter).inject({ _tag: "CallFails", operation: "Destroy_Task", fault: "InvalidPowerState" })
+      yield* play((yield* VSphere).destroy(ref), "30 seconds")
+      assert.isUndefined(yield* factsOf(ref))
+      assert.strictEqual(yield* sent("Destroy_Task"), 2)
+    }).pipe(Effect.provide(stand()))
+  )
+
   it.effect("is refused for now while another task has the machine", () =>
     Effect.gen(function* () {
       const ref = yield* play(cloned(), "60 seconds")

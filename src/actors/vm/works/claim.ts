@@ -23,10 +23,15 @@ export const makeClaiming = Effect.gen(function* () {
       return done
     }),
 
+    /**
+     * A claim that was taken over is written anew first: a reconfigure of its last owner may be on its way, and then one of the two does not
+     * come about. The job would be taken for a machine that forgets it.
+     */
     take: Effect.fnUntraced(function* (work: WorkContext) {
       const { state } = work.vm()
       if (state._tag !== "Renamed") return undefined
-      return yield* taking(state.claim.region, state.claim.jobId, state.resumed)
+      if (state.resumed) yield* record(work, { state: "renamed", claim: state.claim })
+      return state.claim.registers === true ? done : yield* taking(state.claim.region, state.claim.jobId, state.resumed)
     }),
 
     unclaim: Effect.fnUntraced(function* (work: WorkContext) {
