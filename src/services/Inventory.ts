@@ -12,6 +12,8 @@ export interface InventoryView {
   readonly epoch: number
   /** False until the last page of an epoch's first read has come. */
   readonly complete: boolean
+  /** It is complete, not in doubt, and vCenter's last word on it was an answer. */
+  readonly current: boolean
   /** Clock time in milliseconds of the last good answer of the subscription; an empty one counts. 0 before the first. */
   readonly goodAt: number
   /** The live mirror: read it, do not keep it. */
@@ -55,6 +57,11 @@ export class Inventory extends Context.Service<
       ref: string,
       within: Duration.Input
     ) => Effect.Effect<{ readonly result: string | undefined }, VSphereError>
+    /**
+     * Waits until the clones that are under way in the datacenter now, whoever asked for them, have ended or cannot be seen any more: a machine
+     * that was asked for before is in the mirror then, or will never be. No deadline of its own.
+     */
+    readonly clonesEnded: Effect.Effect<void>
     /** Reads one machine directly and puts what it finds into the mirror. */
     readonly reread: (ref: MachineRef) => Effect.Effect<MachineFacts, VSphereError>
     /** Tells that we destroy this machine, so that its going is no surprise. Ends with the scope. */

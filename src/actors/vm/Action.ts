@@ -28,6 +28,7 @@ export type Action =
 /** What runs while the machine is in a state; its end is an event. Leaving the state interrupts it. */
 export type Work =
   | "clone"
+  | "seek"
   | "boot"
   | "settle"
   | "claim"

@@ -399,7 +399,7 @@ export const step = (vm: Vm, event: VmEvent, env: Env): Step => {
 export const workOf = (state: VmState): Work | undefined => {
   switch (state._tag) {
     case "Cloning":
-      return state.lost ? undefined : "clone"
+      return state.lost ? "seek" : "clone"
     case "Booting":
       return "boot"
     case "Settling":

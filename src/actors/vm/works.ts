@@ -15,9 +15,10 @@ export const makeWorks = Effect.gen(function* () {
   const { clone, boot, settle } = yield* makeHatching
   const { claim, take, unclaim } = yield* makeClaiming
   const { power, bootstrap } = yield* makeWorking
-  const { reap, inquire, settleJob } = yield* makeReaping
+  const { seek, reap, inquire, settleJob } = yield* makeReaping
   const works: { readonly [W in Work]: (work: WorkContext) => Effect.Effect<VmEvent | undefined> } = {
     clone: (work) => ending(clone(work)),
+    seek: (work) => ending(seek(work)),
     boot: (work) => ending(boot(work)),
     settle: (work) => ending(settle(work)),
     claim: (work) => ending(claim(work)),

@@ -39,6 +39,11 @@ export class Certainty {
     this.trouble = undefined
   }
 
+  /** Not in doubt, and the last answer was a good one. */
+  isCurrent(now: number): boolean {
+    return this.trouble === undefined && this.find(now) === undefined
+  }
+
   /** A wrong setting that ends the start is told by `VSphere.validate`, and not here as well. */
   failed(error: Error & { readonly reason?: string }): Effect.Effect<void> {
     return Effect.suspend(() => {

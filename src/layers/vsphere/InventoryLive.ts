@@ -33,6 +33,8 @@ const untilAnswered = Schedule.min([Schedule.exponential("1 second"), Schedule.s
 
 const virtualMachine = (ref: MachineRef) => ({ type: "VirtualMachine", value: ref })
 
+const isNotFound = (error: VimError): boolean => error._tag === "VimFault" && error.fault === "ManagedObjectNotFound"
+
 const gone = (operation: string, ref: MachineRef) =>
   new VSphereError({ operation, kind: "gone", message: `machine ${ref} is not in the inventory` })
 
@@ -104,7 +106,7 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
     const isKnown = (ref: MachineRef) =>
       readObject(vim, virtualMachine(ref), ["name"]).pipe(
         Effect.as(true),
-        Effect.catch((error) => Effect.succeed(!(error._tag === "VimFault" && error.fault === "ManagedObjectNotFound")))
+        Effect.catch((error) => Effect.succeed(!isNotFound(error)))
       )
 
     /** True when a machine that the view has lost is still known. More than may go at once are doubted without asking, until the re-read. */
@@ -129,7 +131,7 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
         mirror.settle(yield* Clock.currentTimeMillis, yield* denied)
         if (first && mirror.complete) tasks.complete()
         yield* certainty.changed
-      } while (mirror.suspects.size === 0)
+      } while (mirror.suspects.size === 0 && !mirror.isContradicted(yield* Clock.currentTimeMillis))
     }, Effect.scoped)
 
     const follow = Effect.gen(function* () {
@@ -169,9 +171,10 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
     yield* Effect.addFinalizer(() => Effect.forEach(subscribers, (queue) => Queue.end(queue), { discard: true }))
 
     return Inventory.of({
-      view: Effect.sync(() => ({
+      view: Effect.map(Clock.currentTimeMillis, (now) => ({
         epoch: mirror.epoch,
         complete: mirror.complete,
+        current: certainty.isCurrent(now),
         goodAt: certainty.goodAt,
         machines: mirror.machines
       })),
@@ -207,13 +210,24 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
         if (end._tag === "Failure") return yield* taskFailed("task", end.fault)
         return { result: end.result }
       }),
+      clonesEnded: Effect.suspend(() =>
+        Effect.forEach(tasks.clones, (ref) => Effect.ignore(awaitTask(ref)), {
+          concurrency: "unbounded",
+          discard: true
+        })
+      ),
       reread: Effect.fn("Inventory.reread")(function* (ref) {
         yield* Effect.annotateCurrentSpan({ "vm.ref": ref })
         return yield* Effect.acquireUseRelease(
           Effect.sync(() => mirror.beginDirectRead(ref)),
           (read) => Effect.map(readContent(vim, virtualMachine(ref), paths), (content) => mirror.found(read, content)),
           (read) => Effect.sync(() => mirror.endDirectRead(read))
-        ).pipe(Effect.mapError(callFailed("RetrievePropertiesEx")))
+        ).pipe(
+          Effect.tapError((error) =>
+            isNotFound(error) ? Effect.map(Clock.currentTimeMillis, (now) => mirror.notFound(ref, now)) : Effect.void
+          ),
+          Effect.mapError(callFailed("RetrievePropertiesEx"))
+        )
       }),
       expectGone: (ref) =>
         Effect.asVoid(

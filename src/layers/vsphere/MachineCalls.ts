@@ -30,7 +30,7 @@ export class MachineCalls extends Context.Service<
     /** Why the machine may not be touched: it is not ours. Undefined when it is. */
     readonly foreign: (facts: MachineFacts) => string | undefined
     /**
-     * The facts of a machine: those of the mirror where they suffice, else a direct read. Fails with kind `busy` while the machine cannot be
+     * The facts of a machine: those of the mirror where it is current and they suffice, else a direct read. Fails with kind `busy` while the machine cannot be
      * read: nothing is decided upon what it may have been.
      */
     readonly look: (
@@ -73,8 +73,9 @@ export class MachineCalls extends Context.Service<
         ref: MachineRef,
         suffices: Holds
       ): Effect.fn.Return<MachineFacts, VSphereError> {
-        const known = (yield* inventory.view).machines.get(ref)
-        if (known !== undefined && readable(known) && suffices(known)) return known
+        const { current, machines } = yield* inventory.view
+        const known = machines.get(ref)
+        if (current && known !== undefined && readable(known) && suffices(known)) return known
         const facts = yield* inventory.reread(ref)
         if (readable(facts)) return facts
         const message = `${facts.name} ${unreadableReason(facts)}`
@@ -96,6 +97,10 @@ export class MachineCalls extends Context.Service<
           Effect.mapError((after) => (after.kind === "unknown" ? error : after))
         )
 
+      /** What vCenter does not know any more is read directly, so that the mirror learns of it where nobody told. */
+      const askAgain = <A>(self: Effect.Effect<A, VSphereError>, _: VimOperation, ref: MachineRef) =>
+        Effect.tapError(self, ({ kind }) => (kind === "gone" ? Effect.ignore(inventory.reread(ref)) : Effect.void))
+
       const run = Effect.fnUntraced(function* (
         operation: VimOperation,
         ref: MachineRef,
@@ -115,7 +120,7 @@ export class MachineCalls extends Context.Service<
           Effect.mapError((error) => retold(error, { operation }))
         )
         return result
-      })
+      }, askAgain)
 
       const settled = (ref: MachineRef, holds: Holds) =>
         inventory

@@ -5,11 +5,17 @@
  * A shrink that is suspicious is withheld: the machines stay, as `suspects`, until a complete re-read agrees that they are gone (design,
  * promise 6). It is suspicious when more of our machines are gone at once than `maxUnexplainedGone`, none of them destroyed by us, or when
  * vCenter still knows one of them.
+ *
+ * A machine that vCenter does not know when it is read directly, and whose leaving is not told, is no proof either: it stays until a
+ * complete re-read, asked for by `isContradicted`, shows it gone.
  */
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import type { InventoryChange } from "../../services/Inventory.ts"
 import { changeMachine, readMachine } from "./wire/MachineProperties.ts"
 import type { ObjectContent, ObjectUpdate } from "./wire/Updates.ts"
+
+/** So long a machine's leaving may be on its way after a direct read did not find it. Milliseconds. */
+const leaveLag = 5_000
 
 /** Machines gone within this time count together: vCenter may tell one shrink in several updates. Milliseconds. */
 const shrinkWindow = 60_000
@@ -30,6 +36,8 @@ export class Mirror {
   private readonly options: MirrorOptions
   private readonly expected = new Map<MachineRef, number>()
   private readonly direct = new Map<MachineRef, DirectRead>()
+  /** Machines that stand here and were not found by a direct read: since when, milliseconds. */
+  private readonly missed = new Map<MachineRef, number>()
   private seen = new Set<MachineRef>()
   private left: Array<MachineRef> = []
   private goneAt: Array<number> = []
@@ -57,6 +65,7 @@ export class Mirror {
       return
     }
     this.seen.add(ref)
+    this.missed.delete(ref)
     const known = this.machines.get(ref)
     this.put(
       update.kind === "modify" && known !== undefined
@@ -103,10 +112,21 @@ export class Mirror {
     if (--read.readers === 0) this.direct.delete(read.ref)
   }
 
+  /** A direct read of a machine says that there is none. */
+  notFound(ref: MachineRef, now: number): void {
+    if (this.machines.has(ref) && !this.missed.has(ref)) this.missed.set(ref, now)
+  }
+
+  /** True when what stands here differs from what direct reads found: only a re-read can tell. */
+  isContradicted(now: number): boolean {
+    return [...this.missed.values()].some((at) => now - at >= leaveLag)
+  }
+
   found(read: DirectRead, content: Pick<ObjectContent, "propSet" | "missingSet">): MachineFacts {
     const facts = readMachine(read.ref, content.propSet, this.machines.get(read.ref), content.missingSet)
     if (!read.overtaken) {
       this.seen.add(read.ref)
+      this.missed.delete(read.ref)
       this.put(facts)
     }
     return facts
@@ -146,6 +166,7 @@ export class Mirror {
     const facts = this.machines.get(ref)
     if (facts === undefined) return
     this.machines.delete(ref)
+    this.missed.delete(ref)
     this.options.emit({ _tag: "Gone", facts, by })
   }
 }

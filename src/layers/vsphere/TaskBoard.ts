@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { Waiters } from "./Waiters.ts"
 import type { TaskEnd } from "./wire/Task.ts"
-import { taskEnd } from "./wire/Task.ts"
+import { isClone, taskEnd } from "./wire/Task.ts"
 import type { ObjectUpdate } from "./wire/Updates.ts"
 
 /** As long as vCenter itself keeps a task in `recentTask`. Milliseconds. */
@@ -52,6 +52,11 @@ export class TaskBoard {
       const known = this.ended.get(ref)
       return known === undefined ? this.waiters.wait(ref, () => true) : Effect.succeed(known.end)
     })
+  }
+
+  /** The clones under way, queued ones included. */
+  get clones(): ReadonlyArray<string> {
+    return [...this.running].flatMap(([ref, properties]) => (isClone(properties) ? [ref] : []))
   }
 
   private end(ref: string, end: TaskEnd, now: number): void {

@@ -30,7 +30,7 @@ describe("a clone", () => {
   it("whose answer is lost is looked for and never repeated", () => {
     const lost = after(machine(states.cloning), { _tag: "Failed", reason: "no answer", unknown: true })
     assert.deepStrictEqual(lost.vm.state, states.lost)
-    assert.strictEqual(workOf(lost.vm.state), undefined)
+    assert.strictEqual(workOf(lost.vm.state), "seek")
     const found = after(lost.vm, seen({ annotation: sample.written("booting") }))
     assert.deepStrictEqual(found.vm.state, { _tag: "Booting" })
     assert.strictEqual(found.vm.ref, "vm-7")

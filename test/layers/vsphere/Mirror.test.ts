@@ -102,6 +102,24 @@ describe("the mirror", () => {
     assert.strictEqual(mirror.machines.get("vm-1")?.power, "poweredOff")
   })
 
+  it("keeps a machine that a direct read did not find until a re-read agrees, and asks for one when nobody tells of its leaving", () => {
+    const { mirror, gone, reread } = mirrored(refs(3))
+    for (const ref of ["vm-0", "vm-1", "vm-9"]) mirror.notFound(ref, 1_000)
+    assert.isFalse(mirror.isContradicted(5_999))
+    assert.isTrue(mirror.isContradicted(6_000))
+    assert.deepStrictEqual(gone(), [])
+    reread(7_000, "vm-1", "vm-2")
+    assert.deepStrictEqual(gone(), ["vm-0 by reread"])
+    assert.isFalse(mirror.isContradicted(60_000))
+  })
+
+  it("asks for no re-read when the leaving of a machine that a direct read did not find is told after all", () => {
+    const { mirror, leave } = mirrored(refs(2))
+    mirror.notFound("vm-0", 1_000)
+    leave(2_000, "vm-0")
+    assert.isFalse(mirror.isContradicted(60_000))
+  })
+
   it("tells nothing when nothing changed", () => {
     const { mirror, told } = mirrored(refs(1))
     const before = told.length

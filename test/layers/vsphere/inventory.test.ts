@@ -6,7 +6,7 @@ import type { MachineFacts } from "../../../src/schema/Machine.ts"
 import type { InventoryChange } from "../../../src/services/Inventory.ts"
 import { Inventory } from "../../../src/services/Inventory.ts"
 import { VSphere } from "../../../src/services/VSphere.ts"
-import { Calls, oursText, stand } from "./stand.ts"
+import { Calls, oursText, plan, stand } from "./stand.ts"
 
 /** What a subscriber hears from now on. The template, alone in the first update set of a shrink, is told gone at once. */
 const listen = Effect.gen(function* () {
@@ -79,6 +79,30 @@ describe("the first read", () => {
       const { machines, complete } = yield* (yield* Inventory).view
       assert.deepStrictEqual([machines.size, complete], [3, true])
     }).pipe(Effect.provide(stand()))
+  )
+})
+
+describe("clones under way", () => {
+  it.effect("are waited for, queued ones and other people's included, and those that are asked for later are not", () =>
+    Effect.gen(function* () {
+      const vsphere = yield* VSphere
+      const inventory = yield* Inventory
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forEach(["one", "two"], (name, at) =>
+        Effect.forkScoped(vsphere.clone(plan({ name, id: `1111111${at}-1111-4111-8111-111111111111` })))
+      )
+      yield* TestClock.adjust("1 second")
+      const waiting = yield* Effect.forkScoped(inventory.clonesEnded)
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forkScoped(vsphere.clone(plan({ name: "three", id: "11111113-1111-4111-8111-111111111111" })))
+      const names = Effect.map(inventory.view, ({ machines }) => [...machines.values()].map(({ name }) => name))
+      while (waiting.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+      assert.includeMembers(yield* names, ["one", "two"])
+      const [third] = (yield* SimVCenter).machines().filter(({ name }) => name === "three")
+      assert.isFalse(third?.configured)
+      yield* TestClock.adjust("5 minutes")
+      assert.includeMembers(yield* names, ["three"])
+    }).pipe(Effect.provide(stand({ vcenter: { concurrency: 1 } })))
   )
 })
 

@@ -53,7 +53,7 @@ export interface StandOptions {
   readonly vsphere?: Partial<VSphereSettings>
   readonly settings?: Partial<SettingsShape>
   /** In place of the transport to the simulated vCenter. */
-  readonly vim?: Layer.Layer<Vim>
+  readonly vim?: Layer.Layer<Vim, never, SimVCenter>
 }
 
 export const hatchery = "hatchery-1"

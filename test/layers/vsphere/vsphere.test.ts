@@ -2,9 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { SimVCenter } from "../../../src/layers/simulated/vcenter/SimVCenter.ts"
+import { VimSimulated } from "../../../src/layers/simulated/vcenter/VimSimulated.ts"
 import type { VimOperation } from "../../../src/layers/vsphere/Vim.ts"
 import { Vim } from "../../../src/layers/vsphere/Vim.ts"
 import { defaultTimes } from "../../../src/schema/config/defaults.ts"
+import type { UpdateSet } from "../../../src/layers/vsphere/wire/Updates.ts"
 import { VimUnreachable } from "../../../src/schema/Errors.ts"
 import type { MachineFacts } from "../../../src/schema/Machine.ts"
 import { Inventory } from "../../../src/services/Inventory.ts"
@@ -356,6 +358,73 @@ describe("a machine that cannot be read", () => {
       yield* play(vsphere.powerOff(ref!.value), "10 seconds")
       assert.propertyVal(yield* factsOf(ref!.value), "power", "poweredOff")
     }).pipe(Effect.provide(stand()))
+  )
+})
+
+describe("a view that is not kept up", () => {
+  it.effect("is not relied upon: a machine that was given away meanwhile is read first, and sent nothing", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      const vsphere = yield* VSphere
+      const [ref] = vcenter.addForeign({ count: 1, prefix: "ours", annotation: oursText("w"), poweredOn: false })
+      yield* TestClock.adjust("1 second")
+      yield* vcenter.inject({ _tag: "Restart", downMs: 20_000 })
+      yield* TestClock.adjust("10 seconds")
+      vcenter.others.annotate(ref!.value, "not yours any more")
+      assert.propertyVal(yield* play(Effect.flip(vsphere.powerOn(ref!.value)), "1 second"), "kind", "unreachable")
+      yield* TestClock.adjust("9 seconds")
+      assert.propertyVal(yield* play(Effect.flip(vsphere.powerOn(ref!.value)), "1 second"), "kind", "invalid")
+      assert.strictEqual(yield* sent("PowerOnVM_Task"), 0)
+    }).pipe(Effect.provide(stand()))
+  )
+})
+
+const withoutLeaving = (set: UpdateSet) => ({
+  ...set,
+  filterSet: set.filterSet.map((filter) => ({
+    ...filter,
+    objectSet: filter.objectSet.filter(({ kind, obj }) => kind !== "leave" || obj.type !== "VirtualMachine")
+  }))
+})
+
+/** A vCenter that tells of no machine's leaving. */
+const unleft = Layer.effect(
+  Vim,
+  Effect.gen(function* () {
+    const vim = yield* VimSimulated.make()
+    return Vim.of({
+      ...vim,
+      call: (operation, args) =>
+        Effect.map(vim.call(operation, args), (answer) =>
+          operation === "WaitForUpdatesEx" && answer !== undefined ? withoutLeaving(answer as never) : answer
+        )
+    })
+  })
+)
+
+describe("a machine that went without a word", () => {
+  it.effect("leaves the mirror soon after vCenter did not know it, and not on that word alone", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      const inventory = yield* Inventory
+      const vsphere = yield* VSphere
+      const [ref, other] = vcenter.addForeign({ count: 2, prefix: "ours", annotation: oursText("w") })
+      const stands = Effect.map(inventory.view, ({ machines }) => machines.has(ref!.value))
+      yield* TestClock.adjust("1 second")
+      vcenter.others.destroy(ref!.value)
+      yield* TestClock.adjust("5 minutes")
+      assert.isTrue(yield* stands)
+      const change = { annotation: oursText("x") }
+      const refused = yield* play(Effect.flip(vsphere.reconfigure(ref!.value, always, change)), "2 seconds")
+      assert.propertyVal(refused, "kind", "gone")
+      yield* vcenter.inject({ _tag: "CallFails", operation: "ReconfigVM_Task", fault: "ManagedObjectNotFound" })
+      yield* play(Effect.flip(vsphere.reconfigure(other!.value, always, change)), "2 seconds")
+      assert.isTrue(yield* stands)
+      yield* TestClock.adjust("1 minute")
+      assert.isFalse(yield* stands)
+      assert.isTrue((yield* inventory.view).machines.has(other!.value))
+      assert.isUndefined(yield* inventory.doubt)
+    }).pipe(Effect.provide(stand({ vim: unleft })))
   )
 })
 

@@ -6,10 +6,14 @@ import { Cds } from "../../../services/Cds.ts"
 import { Inventory } from "../../../services/Inventory.ts"
 import { Settings } from "../../../services/Settings.ts"
 import { VSphere } from "../../../services/VSphere.ts"
+import type { VmEvent } from "../Event.ts"
 import type { Claim, Settlement, Vm } from "../State.ts"
 import { claimOf, nameOf } from "../State.ts"
 import { patience, persist, type WorkContext } from "./kit.ts"
 import { makeRecord } from "./record.ts"
+
+/** A call has come to vCenter within this, or never will: four times as long as its answer is waited for. */
+const arrival = "1 minute"
 
 export const makeReaping = Effect.gen(function* () {
   const cds = yield* Cds
@@ -17,6 +21,34 @@ export const makeReaping = Effect.gen(function* () {
   const settings = yield* Settings
   const vsphere = yield* VSphere
   const record = yield* makeRecord
+
+  /** The machine of an actor that does not know it yet. One whose uuid cannot be read, or does not show yet, is known by its name. */
+  const lookUp = (vm: Vm): Effect.Effect<MachineRef | undefined> =>
+    Effect.map(inventory.view, ({ machines }) => {
+      for (const facts of machines.values())
+        if (facts.id === vm.id || (facts.id === "" && facts.name === nameOf(vm))) return facts.ref
+      return undefined
+    })
+
+  /** Looks for a machine that was asked for and has not shown, in a view that can be trusted. None: it will never be. */
+  const find = Effect.fnUntraced(function* (vm: Vm) {
+    yield* inventory.certain
+    const ref = yield* lookUp(vm)
+    if (ref !== undefined) return ref
+    yield* inventory.clonesEnded
+    yield* inventory.certain
+    return yield* lookUp(vm)
+  })
+
+  /**
+   * Whether a clone whose answer was lost was ever asked for. If so its machine shows, and the inventory tells the rest; if not, there is no
+   * sense in keeping its address and its slot until the deadline.
+   */
+  const seek = Effect.fnUntraced(function* (work: WorkContext) {
+    yield* Effect.sleep(arrival)
+    while ((yield* find(work.vm())) !== undefined) yield* Effect.sleep(arrival)
+    return { _tag: "Failed", reason: "vCenter has neither the clone nor its task", unknown: false } as const
+  })
 
   /**
    * Removal: written down, off, the job settled, destroyed; each step, and each try of it, waits for a view that can be trusted. The job
@@ -27,7 +59,7 @@ export const makeReaping = Effect.gen(function* () {
       const vm = work.vm()
       if (vm.state._tag !== "Reaping") return undefined
       yield* inventory.certain
-      const ref = vm.ref ?? (yield* lookUp(vm))
+      const ref = vm.ref ?? (yield* find(vm))
       if (ref === undefined) return { _tag: "Gone" } as const
       const { claim: claimed, settlement } = vm.state
       const known = { ...work, vm: () => ({ ...work.vm(), ref }) }
@@ -40,19 +72,19 @@ export const makeReaping = Effect.gen(function* () {
       yield* persist(Effect.andThen(inventory.certain, vsphere.destroy(ref)))
       return undefined
     },
-    Effect.catchIf(
-      (error) => error._tag === "VSphereError" && error.kind === "gone",
-      () => Effect.undefined
-    )
+    (removed, work) =>
+      Effect.catchIf(
+        removed,
+        (error) => error._tag === "VSphereError" && error.kind === "gone",
+        // Its leaving will be told; but nobody tells of a machine that was found by its name.
+        () =>
+          Effect.succeed<VmEvent | undefined>(
+            work.vm().ref === undefined
+              ? { _tag: "Failed", reason: "it went while it was looked for", unknown: true }
+              : undefined
+          )
+      )
   )
-
-  const lookUp = (vm: Vm): Effect.Effect<MachineRef | undefined> =>
-    Effect.map(inventory.view, ({ machines }) => {
-      // One whose uuid cannot be read, or does not show yet, is known by its name.
-      for (const facts of machines.values())
-        if (facts.id === vm.id || (facts.id === "" && facts.name === nameOf(vm))) return facts.ref
-      return undefined
-    })
 
   /** True when the job is in the queue again. */
   const settle = Effect.fnUntraced(function* (claimed: Claim, settlement: Settlement, reason: string) {
@@ -100,5 +132,5 @@ export const makeReaping = Effect.gen(function* () {
     )
   })
 
-  return { reap, inquire, settleJob }
+  return { seek, reap, inquire, settleJob }
 })

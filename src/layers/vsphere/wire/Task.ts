@@ -3,7 +3,7 @@ import { Option, Schema } from "effect"
 import { LocalizedFault } from "./Fault.ts"
 import { oneOf, Text } from "./Values.ts"
 
-export const taskPaths = ["info.key", "info.state", "info.error", "info.result"] as const
+export const taskPaths = ["info.key", "info.descriptionId", "info.state", "info.error", "info.result"] as const
 
 const State = oneOf(["queued", "running", "success", "error"])
 
@@ -14,6 +14,12 @@ const Result = Schema.Struct({ value: Text })
 export type TaskEnd =
   | { readonly _tag: "Success"; readonly result: string | undefined }
   | { readonly _tag: "Failure"; readonly fault: LocalizedFault }
+
+const decodeText = Schema.decodeUnknownOption(Text)
+
+/** True for a task that clones a machine: `VirtualMachine.clone`. */
+export const isClone = (properties: ReadonlyMap<string, unknown>): boolean =>
+  /\.clone/.test(Option.getOrElse(decodeText(properties.get("info.descriptionId")), () => ""))
 
 const decodeState = Schema.decodeUnknownOption(State)
 const decodeResult = Schema.decodeUnknownOption(Result)
