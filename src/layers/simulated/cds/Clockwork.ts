@@ -2,8 +2,9 @@
 import { Clock, Effect } from "effect"
 import type { Scope } from "effect"
 import { since } from "./Job.ts"
-import type { JobRecord } from "./Job.ts"
+import type { AnyJob } from "./Job.ts"
 import type { State } from "./State.ts"
+import { deleteSilentServices, passV1 } from "./v1/Clockwork.ts"
 
 /** A job that its hatchery neither started nor gave back returns to the queue. */
 const endScheduling = (state: State, now: number): void => {
@@ -55,7 +56,7 @@ const every = (periodMs: number, pass: (now: number) => void): Effect.Effect<voi
 
 /** Starts the passes; they end with the scope. */
 export const runClockwork = (state: State): Effect.Effect<void, never, Scope.Scope> => {
-  const { jobPassMs, cleanPassMs } = state.options.timings
+  const { jobPassMs, cleanPassMs, passV1Ms, servicePassMs } = state.options.timings
   return Effect.all(
     [
       every(jobPassMs, (now) => {
@@ -64,14 +65,16 @@ export const runClockwork = (state: State): Effect.Effect<void, never, Scope.Sco
         failOldWaiting(state, now)
         stopWithoutWorker(state, now)
       }),
-      every(cleanPassMs, () => deleteDisabledWorkers(state))
+      every(cleanPassMs, () => deleteDisabledWorkers(state)),
+      every(passV1Ms, (now) => passV1(state, now)),
+      every(servicePassMs, (now) => deleteSilentServices(state, now))
     ],
     { discard: true }
   )
 }
 
 /** The stop that the job's plan has for the status it just got; undefined when there is none. Of several the first one counts. */
-export const cancelAsPlanned = (state: State, job: JobRecord): Effect.Effect<void> | undefined => {
+export const cancelAsPlanned = (state: State, job: AnyJob): Effect.Effect<void> | undefined => {
   const { cancel } = job.plan
   if (cancel === undefined || job.status !== cancel.on) return undefined
   return Effect.sleep(cancel.afterMs).pipe(

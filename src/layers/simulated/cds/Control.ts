@@ -9,6 +9,9 @@ import { refuse } from "./Refusal.ts"
 import type { Refusal } from "./Refusal.ts"
 import { makeRouter } from "./Router.ts"
 import type { SimCds } from "./SimCds.ts"
+import { JobOrderV1, ModelAsCodeOrder, ModelOrder } from "./v1/Order.ts"
+import { serviceToWire } from "./v1/Service.ts"
+import { workerToWire as workerV1ToWire } from "./v1/Worker.ts"
 import { workerToWire } from "./Worker.ts"
 
 interface ControlCall {
@@ -51,7 +54,15 @@ const state: ControlHandler = Effect.fnUntraced(function* ({ api }) {
     violations: yield* api.violations,
     hatcheries,
     workers: [...api.state.workers.values()].map(workerToWire),
-    sockets: api.state.sockets.count
+    sockets: api.state.sockets.count,
+    v1: {
+      services: [...api.state.v1.services.values()].map(serviceToWire),
+      workers: [...api.state.v1.workers.values()].map((worker) =>
+        workerV1ToWire(worker, api.state.v1.models.get(worker.modelId ?? 0)?.draft.name)
+      ),
+      models: [...api.state.v1.models.values()],
+      sockets: api.state.v1.sockets.count
+    }
   })
 })
 
@@ -67,12 +78,15 @@ const onJob =
 
 const enqueue = bodyAs(JobOrder, ({ api }, order) => Effect.map(api.enqueue(order), (ids) => json({ ids })))
 
+const enqueueV1 = bodyAs(JobOrderV1, ({ api }, order) => Effect.map(api.enqueueV1(order), (ids) => json({ ids })))
+
 const setSwitches = bodyAs(
   Schema.Struct({
     cdn: Schema.optionalKey(Switches.fields.cdn),
     nullLists: Schema.optionalKey(Switches.fields.nullLists),
     runsOn: Schema.optionalKey(Switches.fields.runsOn),
-    eventCopies: Schema.optionalKey(Switches.fields.eventCopies)
+    eventCopies: Schema.optionalKey(Switches.fields.eventCopies),
+    koFilters: Schema.optionalKey(Switches.fields.koFilters)
   }),
   ({ api }, switches) => done(api.set(switches))
 )
@@ -91,6 +105,18 @@ const routes: ReadonlyArray<{ readonly method: string; readonly pattern: string;
   { method: "GET", pattern: "/identities", handler: ({ api }) => Effect.succeed(json(api.identities)) },
   { method: "GET", pattern: "/jobs", handler: ({ api }) => Effect.map(api.jobs, (jobs) => json(jobs)) },
   { method: "POST", pattern: "/jobs", handler: enqueue },
+  { method: "POST", pattern: "/v1/jobs", handler: enqueueV1 },
+  { method: "POST", pattern: "/v1/models", handler: bodyAs(ModelOrder, ({ api }, order) => done(api.addModel(order))) },
+  {
+    method: "POST",
+    pattern: "/v1/models-as-code",
+    handler: bodyAs(ModelAsCodeOrder, ({ api }, order) => done(api.addModelAsCode(order)))
+  },
+  {
+    method: "DELETE",
+    pattern: "/v1/services/:name",
+    handler: ({ api, params }) => done(api.deleteService(params["name"] ?? ""))
+  },
   { method: "GET", pattern: "/jobs/:id", handler: job },
   { method: "POST", pattern: "/jobs/:id/stop", handler: onJob((api, id) => api.stop(id)) },
   { method: "POST", pattern: "/jobs/:id/lock", handler: onJob((api, id) => api.holdTakeLock(id)) },

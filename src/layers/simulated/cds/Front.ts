@@ -3,8 +3,10 @@
  * the real one outside tests. `rookery simulate cds` is this.
  *
  * Control (JSON): `POST /jobs` (a `JobOrder`) answers `{"ids":[...]}`, `GET /jobs`, `GET /jobs/{id}`, `GET /state`, `GET /identities` (name,
- * region, token), `POST /fault` (a `Fault`), `DELETE /fault`, `POST /switches`, `POST /jobs/{id}/stop|lock|event`, `POST /sockets/end`
+ * region, tokens), `POST /fault` (a `Fault`), `DELETE /fault`, `POST /switches`, `POST /jobs/{id}/stop|lock|event`, `POST /sockets/end`
  * (`{"how":1001}` or `{"how":"drop"}`), `POST /sessions/revoke`, `POST /workers/{name}/disable`, `POST /hatcheries/{name}/region`.
+ * Of V1: `POST /v1/jobs` (a `JobOrderV1`), `POST /v1/models` (a `ModelOrder`), `POST /v1/models-as-code` (a `ModelAsCodeOrder`),
+ * `DELETE /v1/services/{name}`; jobs of both sides are read and stopped by their ids alike.
  */
 import { Effect } from "effect"
 import type { Scope } from "effect"

@@ -9,7 +9,7 @@ import type { Scope } from "effect"
 import { WebSocket, WebSocketServer } from "ws"
 import { ConnectionCut } from "./Exchange.ts"
 import type { ApiAnswer, ApiRequest } from "./Exchange.ts"
-import type { SocketFrame } from "./Sockets.ts"
+import type { Connection, SocketFrame } from "./Sockets.ts"
 
 /** The address cannot be listened on. */
 export class ListenFailed extends Data.TaggedError("ListenFailed")<{
@@ -25,9 +25,7 @@ export class ListenFailed extends Data.TaggedError("ListenFailed")<{
 export interface Service {
   readonly handle: (request: ApiRequest) => Effect.Effect<ApiAnswer, ConnectionCut>
   /** Without it an upgrade is refused by ending the connection. */
-  readonly upgrade?: (
-    request: ApiRequest
-  ) => Effect.Effect<Queue.Dequeue<SocketFrame>, ApiAnswer | ConnectionCut, Scope.Scope>
+  readonly upgrade?: (request: ApiRequest) => Effect.Effect<Connection, ApiAnswer | ConnectionCut, Scope.Scope>
 }
 
 const requestOf = (message: IncomingMessage, body: string): ApiRequest => ({
@@ -85,9 +83,12 @@ const serveSocket = Effect.fnUntraced(function* (
   sockets: WebSocketServer,
   [message, socket, head]: readonly [IncomingMessage, Duplex, Buffer]
 ) {
-  const frames = yield* accept(requestOf(message, ""))
+  const { frames, receive } = yield* accept(requestOf(message, ""))
   const client = yield* Effect.callback<WebSocket>((resume) =>
-    sockets.handleUpgrade(message, socket, head, (opened) => resume(Effect.succeed(opened)))
+    sockets.handleUpgrade(message, socket, head, (opened) => {
+      opened.on("message", (data) => receive(String(data)))
+      resume(Effect.succeed(opened))
+    })
   )
   while (client.readyState === WebSocket.OPEN) send(client, socket, yield* Queue.take(frames))
 })

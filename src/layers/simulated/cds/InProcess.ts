@@ -66,7 +66,7 @@ const frameText = (frame: SocketFrame): Effect.Effect<string, CdsError> =>
 
 /** A socket that reaches the simulated API at any host. */
 export const socket = (api: SimCds): CdsSocket["Service"] => ({
-  connect: (url, headers) => {
+  connect: (url, headers, greeting) => {
     const { pathname, search } = new URL(url)
     const lowerCase = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
     return api
@@ -78,7 +78,10 @@ export const socket = (api: SimCds): CdsSocket["Service"] => ({
       })
       .pipe(
         Effect.mapError(refusedUpgrade),
-        Effect.map((frames) => Stream.mapEffect(Stream.fromQueue(frames), frameText))
+        Effect.map(({ frames, receive }) => {
+          if (greeting !== undefined) receive(greeting)
+          return Stream.mapEffect(Stream.fromQueue(frames), frameText)
+        })
       )
   }
 })

@@ -1,4 +1,4 @@
-/** A V2 job as the simulated API keeps it, with everything that ever happened to it. */
+/** A job as the simulated API keeps it, with everything that ever happened to it; and what only a V2 job has. */
 import type { JobStatus } from "../../../schema/Job.ts"
 import type { Switches } from "./Knobs.ts"
 import type { JobOrder } from "./Order.ts"
@@ -17,6 +17,8 @@ export interface JobInfo {
   readonly at: number
   readonly level: "info" | "warning" | "error"
   readonly message: string
+  /** Of CDS's own messages, which are what a V1 job gets (cds-contract 5.3). */
+  readonly id?: string
 }
 
 /** What the job is meant to do once a worker has it. */
@@ -34,36 +36,53 @@ export interface JobModel {
   readonly flavor: string
 }
 
-export interface JobRecord {
+/** What jobs of V1 and V2 have in common. */
+export interface AnyJob {
   readonly id: string
-  readonly workflowRunId: string
+  /** Empty: none asked for, which only a V1 job may. */
   readonly region: string
   readonly projectKey: string
   readonly workflowName: string
   readonly jobName: string
   readonly runNumber: number
-  readonly model: JobModel
-  /** `runs-on.memory` and `runs-on.flavor`; empty when the job does not ask. */
-  readonly memory: string
-  readonly flavor: string
   readonly plan: JobPlan
   readonly queuedAt: number
+  /** A V1 job that waits and is booked is Scheduling here, as a V2 job that is taken; the wire says Waiting. */
   status: JobStatus
   hatcheryName: string
   workerName: string
   /** The worker that took the job last. */
   workerId: string | undefined
-  scheduledAt: number | undefined
   startedAt: number | undefined
   releases: number
-  /** A take holds the job until then. */
-  lockedUntil: number
   readonly infos: Array<JobInfo>
   readonly history: Array<StatusChange>
 }
 
+export interface JobRecord extends AnyJob {
+  readonly workflowRunId: string
+  readonly model: JobModel
+  /** `runs-on.memory` and `runs-on.flavor`; empty when the job does not ask. */
+  readonly memory: string
+  readonly flavor: string
+  scheduledAt: number | undefined
+  /** A take holds the job until then. */
+  lockedUntil: number
+}
+
 /** When the job got its present status. */
-export const since = (job: JobRecord): number => job.history.at(-1)?.at ?? job.queuedAt
+export const since = (job: AnyJob): number => job.history.at(-1)?.at ?? job.queuedAt
+
+/** How the stand-in worker spends its time: so many beats with a refresh after each, then a rest. Goes with the answer to its take. */
+export const simulationOf = ({ plan }: AnyJob, beatMs: number) => {
+  const beats = Math.max(0, Math.ceil(plan.durationMs / beatMs) - 1)
+  return {
+    outcome: plan.outcome,
+    beats,
+    beat_seconds: beatMs / 1000,
+    rest_seconds: Math.max(0, plan.durationMs - beats * beatMs) / 1000
+  }
+}
 
 export const iso = (ms: number): string => new Date(ms).toISOString()
 

@@ -1,7 +1,7 @@
 /** What a judge reads from the state: counts, delays, and the jobs as data. */
 import { isFinal } from "../../../schema/Job.ts"
 import type { JobStatus } from "../../../schema/Job.ts"
-import type { JobInfo, JobRecord, StatusChange } from "./Job.ts"
+import type { AnyJob, JobInfo, JobRecord, StatusChange } from "./Job.ts"
 import type { State } from "./State.ts"
 
 export interface Counts {
@@ -24,7 +24,7 @@ const statusesOf: Readonly<Record<keyof Counts, ReadonlyArray<JobStatus>>> = {
 }
 
 export const countsOf = (state: State): Counts => {
-  const jobs = [...state.jobs.values()]
+  const jobs = state.allJobs()
   const count = (kind: keyof Counts) => jobs.filter((job) => statusesOf[kind].includes(job.status)).length
   return {
     done: count("done"),
@@ -57,13 +57,13 @@ export interface Delays {
 
 const delayTo =
   (reached: (change: StatusChange) => boolean) =>
-  (job: JobRecord): ReadonlyArray<number> => {
+  (job: AnyJob): ReadonlyArray<number> => {
     const change = job.history.find(reached)
     return change === undefined ? [] : [change.at - job.queuedAt]
   }
 
 export const delaysOf = (state: State): Delays => {
-  const jobs = [...state.jobs.values()]
+  const jobs = state.allJobs()
   return {
     toBuilding: percentilesOf(jobs.flatMap(delayTo((change) => change.status === "Building"))),
     toFinal: percentilesOf(jobs.filter((job) => isFinal(job.status)).flatMap(delayTo(({ status }) => isFinal(status))))
@@ -75,6 +75,7 @@ export interface JobView {
   readonly id: string
   readonly status: JobStatus
   readonly region: string
+  /** Of a V2 job's model; empty for a V1 job. */
   readonly image: string
   readonly hatchery: string
   readonly worker: string
@@ -85,11 +86,11 @@ export interface JobView {
   readonly history: ReadonlyArray<StatusChange>
 }
 
-export const viewOf = (job: JobRecord): JobView => ({
+export const viewOf = (job: AnyJob | JobRecord): JobView => ({
   id: job.id,
   status: job.status,
   region: job.region,
-  image: job.model.image,
+  image: "model" in job ? job.model.image : "",
   hatchery: job.hatcheryName,
   worker: job.workerName,
   releases: job.releases,

@@ -47,17 +47,22 @@ export const readToken = (token: string): { readonly header: unknown; readonly p
 
 const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
 
+/** Consumer tokens of the V1 and the V2 side of a hatchery. */
+export type ConsumerTokenType = "signinBuiltinConsumerToken" | "signinHatcheryConsumerToken"
+
 /** What a consumer token says (cds-contract 2.1). Times are unix seconds; `expire` 0 means never. */
 export interface ConsumerClaims {
+  /** The V2 hatchery's unless given. */
+  readonly type?: ConsumerTokenType
   readonly consumerId: string
   readonly iat: number
   readonly expire: number
 }
 
-/** A V2 hatchery consumer token: PS512, with `alg` alone in its header. */
+/** A hatchery's consumer token: PS512, with `alg` alone in its header. */
 export const signConsumerToken = (keys: ApiKeys, claims: ConsumerClaims): string => {
   const payload = {
-    type: "signinHatcheryConsumerToken",
+    type: claims.type ?? "signinHatcheryConsumerToken",
     expire: claims.expire,
     data: { consumer_id: claims.consumerId, iat: claims.iat }
   }

@@ -59,15 +59,23 @@ export class Faults {
 
 /** Lasting states of the API that a test may change at any moment. */
 export const Switches = Schema.Struct({
-  /** False: `/v2/config/cdn` answers 404 as while no CDN is registered. */
+  /** False: `/v2/config/cdn` and `/config/cdn` answer 404 as while no CDN is registered. */
   cdn: Schema.Boolean,
   /** Empty lists are written as `null` everywhere; otherwise only `GET /v2/worker` does that. */
   nullLists: Schema.Boolean,
   /** How `runs-on` is written: `auto` gives an object only where memory or flavor is set. */
   runsOn: Schema.Literals(["auto", "string", "object"]),
   /** Copies of each websocket event; 0 loses them all. */
-  eventCopies: Schema.Int
+  eventCopies: Schema.Int,
+  /** True: filters sent on `/ws` are answered KO and not used. */
+  koFilters: Schema.Boolean
 })
 export type Switches = { -readonly [K in keyof typeof Switches.Type]: (typeof Switches.Type)[K] }
 
-export const defaultSwitches: Switches = { cdn: true, nullLists: false, runsOn: "auto", eventCopies: 1 }
+export const defaultSwitches: Switches = {
+  cdn: true,
+  nullLists: false,
+  runsOn: "auto",
+  eventCopies: 1,
+  koFilters: false
+}

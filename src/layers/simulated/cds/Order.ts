@@ -4,9 +4,17 @@ import type { JobRecord } from "./Job.ts"
 
 const text = Schema.optionalKey(Schema.String)
 
+/** How many jobs alike. */
+export const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100_000 }))
+
+export const Cancel = Schema.Struct({
+  on: Schema.Literals(["Waiting", "Scheduling", "Building"]),
+  afterMs: Schema.Finite
+})
+
 export const JobOrder = Schema.Struct({
   /** How many alike; one unless given. */
-  count: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100_000 }))),
+  count: Schema.optionalKey(Count),
   project: text,
   workflow: text,
   job: text,
@@ -26,9 +34,7 @@ export const JobOrder = Schema.Struct({
   durationMs: Schema.optionalKey(Schema.Finite),
   outcome: Schema.optionalKey(Schema.Literals(["Success", "Fail"])),
   /** The user stops the job this long after it got that status for the first time. */
-  cancel: Schema.optionalKey(
-    Schema.Struct({ on: Schema.Literals(["Waiting", "Scheduling", "Building"]), afterMs: Schema.Finite })
-  )
+  cancel: Schema.optionalKey(Cancel)
 })
 export type JobOrder = typeof JobOrder.Type
 

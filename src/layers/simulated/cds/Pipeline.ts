@@ -1,16 +1,16 @@
 /** The way of one request through the simulated API: faults, route, work, answer. */
 import { Clock, Effect, Queue } from "effect"
 import type { Scope } from "effect"
-import { hatcheryOf } from "./Call.ts"
 import type { Call, Handler, Route } from "./Call.ts"
 import { ConnectionCut, noContent, refusalAnswer, requestIdOf, withCommonHeaders } from "./Exchange.ts"
 import type { ApiAnswer, ApiRequest } from "./Exchange.ts"
-import { eventOsArch } from "./Hatchery.ts"
 import { refusalOfStatus, refuse } from "./Refusal.ts"
 import type { Refusal } from "./Refusal.ts"
 import { makeRouter } from "./Router.ts"
-import type { SocketClient, SocketFrame } from "./Sockets.ts"
+import { joinV2 } from "./routes/hatchery.ts"
+import type { Connection, Joined, SocketFrame } from "./Sockets.ts"
 import type { State } from "./State.ts"
+import { joinV1 } from "./v1/Sockets.ts"
 
 /** Marks a call whose caller may not know that it was done. */
 export const markUnanswered = (state: State, request: ApiRequest): void => {
@@ -65,6 +65,8 @@ const dispatch = Effect.fnUntraced(function* (
   return yield* (override ?? handler)(call)
 })
 
+const joins: Readonly<Record<string, typeof joinV2>> = { "/v2/hatchery/ws": joinV2, "/ws": joinV1 }
+
 export const makePipeline = (state: State, routes: ReadonlyArray<Route>) => {
   const route = makeRouter(routes)
 
@@ -82,31 +84,25 @@ export const makePipeline = (state: State, routes: ReadonlyArray<Route>) => {
     return yield* after(state, request, withCommonHeaders(made, requestId, startedAt, now))
   })
 
-  /** Joins the websocket clients until the scope ends; fails with the answer that refuses the upgrade. */
+  /** Joins the websocket clients of the path until the scope ends; fails with the answer that refuses the upgrade. */
   const upgrade = Effect.fnUntraced(function* (
     request: ApiRequest
-  ): Effect.fn.Return<Queue.Dequeue<SocketFrame>, ApiAnswer | ConnectionCut, Scope.Scope> {
+  ): Effect.fn.Return<Connection, ApiAnswer | ConnectionCut, Scope.Scope> {
     const frames = yield* Queue.unbounded<SocketFrame>()
-    let client: SocketClient | undefined
-    const join: Handler = (call) =>
-      Effect.map(hatcheryOf(call), (hatchery) => {
-        client = {
-          hatcheryName: hatchery.name,
-          region: hatchery.region,
-          modelType: hatchery.modelType,
-          osArch: eventOsArch(hatchery),
-          frames
-        }
-        return noContent
-      })
-    const made = yield* answer(request, join)
-    const joined = client
-    if (joined === undefined) return yield* Effect.fail(made)
-    yield* Effect.acquireRelease(
-      Effect.sync(() => state.sockets.add(joined)),
-      () => Effect.sync(() => state.sockets.remove(joined))
+    const join = joins[request.url.split("?", 1)[0] ?? ""]
+    let joined: Joined | undefined
+    const made = yield* answer(
+      request,
+      join &&
+        ((call) =>
+          Effect.map(join(call, frames), (made) => {
+            joined = made
+            return noContent
+          }))
     )
-    return frames
+    const { enter, leave, receive } = joined ?? (yield* Effect.fail(made))
+    yield* Effect.acquireRelease(Effect.sync(enter), () => Effect.sync(leave))
+    return { frames, receive }
   })
 
   return { answer, upgrade }

@@ -11,7 +11,11 @@ const kinds = {
   alreadyEnded: { status: 410, id: 92, text: "job already ended" },
   locked: { status: 409, id: 147, text: "resource locked" },
   invalidData: { status: 400, id: 149, text: "invalid data" },
-  upgradeRequired: { status: 426, id: 193, text: "websocket upgrade required" }
+  upgradeRequired: { status: 426, id: 193, text: "websocket upgrade required" },
+  alreadyBooked: { status: 403, id: 89, text: "job already booked" },
+  alreadyTaken: { status: 410, id: 91, text: "job already taken" },
+  modelBooked: { status: 403, id: 115, text: "worker model already booked" },
+  notBooked: { status: 400, id: 135, text: "job not booked" }
 } as const
 
 export type RefusalKind = keyof typeof kinds
@@ -27,7 +31,7 @@ export class Refusal extends Data.TaggedError("Refusal")<{
 export const refuse = (kind: RefusalKind, from?: string): Refusal =>
   new Refusal({ ...kinds[kind], ...(from === undefined ? {} : { from }) })
 
-/** The refusal that usually has this HTTP status; any other status gets the id of an unknown error. */
+/** The refusal that usually has this HTTP status, the first of the list above; any other status gets the id of an unknown error. */
 export const refusalOfStatus = (status: number, from?: string): Refusal => {
   const known = Object.values(kinds).find((kind) => kind.status === status) ?? { ...kinds.unknown, status }
   return new Refusal({ ...known, ...(from === undefined ? {} : { from }) })

@@ -10,6 +10,9 @@ export interface Session {
   readonly holder:
     | { readonly kind: "hatchery"; readonly hatcheryName: string }
     | { readonly kind: "worker"; readonly workerId: string }
+    /** The V1 side: a hatchery's builtin consumer, and a worker of V1. */
+    | { readonly kind: "consumer"; readonly consumerId: string }
+    | { readonly kind: "workerV1"; readonly workerId: string }
   readonly expiresAt: number
 }
 
@@ -41,6 +44,11 @@ export class Sessions {
     const token = authorization?.startsWith("Bearer ") === true ? authorization.slice("Bearer ".length) : undefined
     const session = token === undefined ? undefined : this.#byToken.get(token)
     return session === undefined || now >= session.expiresAt ? refuse("unauthenticated") : session
+  }
+
+  /** Ends one session. */
+  end(token: string): void {
+    this.#byToken.delete(token)
   }
 
   /** Ends the sessions of all holders that match. */

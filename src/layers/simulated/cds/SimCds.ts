@@ -1,13 +1,14 @@
 /**
- * The simulated CDS API: a state machine on the Effect clock that answers like the real one to a V2 hatchery and its workers, checks what
+ * The simulated CDS API: a state machine on the Effect clock that answers like the real one to a hatchery and its workers, V1 and V2, checks what
  * it is sent, and tells a judge what happened. It knows no transport: `InProcess.ts` and `Front.ts` put one around it.
  */
 import { Clock, Effect, Fiber, FiberSet, Random } from "effect"
-import type { Queue, Scope } from "effect"
+import type { Scope } from "effect"
 import { cancelAsPlanned, runClockwork } from "./Clockwork.ts"
 import type { ApiAnswer, ApiRequest, ConnectionCut } from "./Exchange.ts"
 import { register } from "./Identity.ts"
-import type { Identity } from "./Identity.ts"
+import type { Identity, Registered } from "./Identity.ts"
+import type { AnyJob, JobRecord } from "./Job.ts"
 import { countsOf, delaysOf, viewOf } from "./Judge.ts"
 import type { Counts, Delays, JobView } from "./Judge.ts"
 import { makeKeys } from "./Keys.ts"
@@ -18,11 +19,18 @@ import type { JobOrder } from "./Order.ts"
 import { makePipeline, markUnanswered } from "./Pipeline.ts"
 import { hatcheryRoutes } from "./routes/hatchery.ts"
 import { queueRoutes } from "./routes/queue.ts"
+import { hatcheryRoutesV1 } from "./routes/v1/hatchery.ts"
+import { modelRoutesV1 } from "./routes/v1/model.ts"
+import { queueRoutesV1 } from "./routes/v1/queue.ts"
+import { workerRoutesV1 } from "./routes/v1/worker.ts"
 import { workerRoutes } from "./routes/worker.ts"
-import type { SocketFrame } from "./Sockets.ts"
+import type { Connection } from "./Sockets.ts"
 import { State } from "./State.ts"
 import { defaultTimings, scaleTimings } from "./Timings.ts"
 import type { Timings } from "./Timings.ts"
+import type { JobRecordV1 } from "./v1/Job.ts"
+import type { ModelRecord } from "./v1/Model.ts"
+import type { JobOrderV1, ModelAsCodeOrder, ModelOrder } from "./v1/Order.ts"
 import type { Violation } from "./Violations.ts"
 
 export interface SimCdsOptions {
@@ -42,17 +50,22 @@ export interface SimCdsOptions {
 
 export interface SimCds {
   /** Names, regions and consumer tokens of the hatcheries that may sign in. */
-  readonly identities: ReadonlyArray<Required<Identity>>
+  readonly identities: ReadonlyArray<Registered>
   readonly timings: Timings
   /** Answers one request. The work goes on when the caller gives up. */
   readonly handle: (request: ApiRequest) => Effect.Effect<ApiAnswer, ConnectionCut>
-  /** Opens `/v2/hatchery/ws` until the scope ends; fails with the answer that refuses the upgrade. */
-  readonly upgrade: (
-    request: ApiRequest
-  ) => Effect.Effect<Queue.Dequeue<SocketFrame>, ApiAnswer | ConnectionCut, Scope.Scope>
+  /** Opens `/v2/hatchery/ws` or `/ws` until the scope ends; fails with the answer that refuses the upgrade. */
+  readonly upgrade: (request: ApiRequest) => Effect.Effect<Connection, ApiAnswer | ConnectionCut, Scope.Scope>
 
   /** Puts jobs into the queue and answers their ids. */
   readonly enqueue: (order?: JobOrder) => Effect.Effect<ReadonlyArray<string>>
+  /** The same for V1 jobs, whose ids are numbers in decimal digits. */
+  readonly enqueueV1: (order?: JobOrderV1) => Effect.Effect<ReadonlyArray<string>>
+  /** Adds a V1 model, or changes the one of that group and name; answers it as it is at any later moment. */
+  readonly addModel: (order: ModelOrder) => Effect.Effect<Readonly<ModelRecord>>
+  /** Adds a V2 model as code that V1 jobs may name. */
+  readonly addModelAsCode: (order: ModelAsCodeOrder) => Effect.Effect<void>
+  /** Jobs of V2, then of V1. */
   readonly jobs: Effect.Effect<ReadonlyArray<JobView>>
   readonly job: (id: string) => Effect.Effect<JobView | undefined>
   readonly counts: Effect.Effect<Counts>
@@ -66,7 +79,7 @@ export interface SimCds {
   readonly set: (switches: Partial<Switches>) => Effect.Effect<void>
   /** The job's user stops it. */
   readonly stop: (jobId: string) => Effect.Effect<void>
-  /** Holds the job's take lock as a concurrent take would, for the life of the lock. */
+  /** Holds the job's take lock as a concurrent take would, for the life of the lock; a V1 job is booked by another hatchery. */
   readonly holdTakeLock: (jobId: string) => Effect.Effect<void>
   /** Sends the job's event again, whatever its status. */
   readonly resendEvent: (jobId: string) => Effect.Effect<void>
@@ -76,7 +89,9 @@ export interface SimCds {
   readonly disableWorker: (name: string) => Effect.Effect<void>
   /** Grants a hatchery another region; it learns it at its next signin. An empty one grants none. */
   readonly moveHatchery: (name: string, region: string) => Effect.Effect<void>
-  /** Ends all sessions of hatcheries. */
+  /** Deletes a hatchery's V1 service, as the API does when its heartbeats stop. */
+  readonly deleteService: (name: string) => Effect.Effect<void>
+  /** Ends all sessions of hatcheries, V1 and V2. */
   readonly revokeSessions: Effect.Effect<void>
   /** For tests and fronts that look deeper. */
   readonly state: State
@@ -110,10 +125,10 @@ const makeState = Effect.fnUntraced(function* (options: SimCdsOptions) {
 
 /** The handle's part that reads the state. */
 const judging = (state: State) => ({
-  jobs: Effect.sync(() => [...state.jobs.values()].map(viewOf)),
+  jobs: Effect.sync(() => state.allJobs().map(viewOf)),
   job: (id: string) =>
     Effect.sync(() => {
-      const job = state.jobs.get(id)
+      const job = state.jobs.get(id) ?? state.v1.jobs.get(id)
       return job === undefined ? undefined : viewOf(job)
     }),
   counts: Effect.sync(() => countsOf(state)),
@@ -124,34 +139,76 @@ const judging = (state: State) => ({
 
 /** The handle's part that changes what the API does. */
 const meddling = (state: State) => {
-  const withJob = (id: string, change: (job: NonNullable<ReturnType<State["jobs"]["get"]>>, now: number) => void) =>
+  const onJob = (id: string, v2: (job: JobRecord, now: number) => void, v1: (job: JobRecordV1, now: number) => void) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       const job = state.jobs.get(id)
-      if (job !== undefined) change(job, now)
+      if (job !== undefined) return v2(job, now)
+      const jobV1 = state.v1.jobs.get(id)
+      if (jobV1 !== undefined) v1(jobV1, now)
     })
+  const stop = (job: AnyJob, now: number) => state.stop(job, now)
   return {
     fault: (fault: Fault) => Effect.sync(() => state.faults.set(fault)),
     clearFaults: Effect.sync(() => state.faults.clear()),
     set: (switches: Partial<Switches>) => Effect.sync(() => void Object.assign(state.switches, switches)),
-    stop: (id: string) => withJob(id, (job, now) => state.stop(job, now)),
+    stop: (id: string) => onJob(id, stop, stop),
     holdTakeLock: (id: string) =>
-      withJob(id, (job, now) => {
-        job.lockedUntil = now + state.options.timings.takeLockMs
-      }),
-    resendEvent: (id: string) => withJob(id, (job) => state.sockets.publish(job, 1)),
-    endSockets: (how: number | "drop") => Effect.sync(() => state.sockets.end(how)),
-    disableWorker: (name: string) =>
+      onJob(
+        id,
+        (job, now) => {
+          job.lockedUntil = now + state.options.timings.takeLockMs
+        },
+        (job, now) => state.v1.book(job, { id: 0, name: "other-hatchery" }, state.options.timings.bookingMs, now)
+      ),
+    resendEvent: (id: string) =>
+      onJob(
+        id,
+        (job) => state.sockets.publish(job, 1),
+        (job) => state.v1.sockets.publish(job, 1)
+      ),
+    endSockets: (how: number | "drop") =>
       Effect.sync(() => {
+        state.sockets.end(how)
+        state.v1.sockets.end(how)
+      }),
+    disableWorker: (name: string) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
         for (const worker of state.workers.values()) if (worker.name === name) worker.status = "Disabled"
+        for (const worker of state.v1.workers.values()) if (worker.name === name) state.v1.disable(worker, now)
+      }),
+    deleteService: (name: string) =>
+      Effect.sync(() => {
+        const service = [...state.v1.services.values()].find(({ consumer }) => consumer.name === name)
+        if (service !== undefined) state.v1.deleteService(service)
       }),
     moveHatchery: (name: string, region: string) =>
       Effect.sync(() => {
         const hatchery = state.hatcheries.get(name)
         if (hatchery !== undefined) hatchery.region = region
       }),
-    revokeSessions: Effect.sync(() => state.sessions.revoke((holder) => holder.kind === "hatchery"))
+    revokeSessions: Effect.sync(() => state.sessions.revoke(({ kind }) => kind === "hatchery" || kind === "consumer"))
   }
 }
+
+const routes = [
+  ...hatcheryRoutes,
+  ...queueRoutes,
+  ...workerRoutes,
+  ...hatcheryRoutesV1,
+  ...queueRoutesV1,
+  ...workerRoutesV1,
+  ...modelRoutesV1
+]
+
+/** The handle's part that fills the V1 side. */
+const filling = (state: State) => ({
+  enqueueV1: (order: JobOrderV1 = {}) =>
+    Effect.map(Clock.currentTimeMillis, (now) =>
+      Array.from({ length: order.count ?? 1 }, () => state.v1.enqueue(order, now).id)
+    ),
+  addModel: (order: ModelOrder) => Effect.map(Clock.currentTimeMillis, (now) => state.v1.addModel(order, now)),
+  addModelAsCode: (order: ModelAsCodeOrder) => Effect.sync(() => state.v1.addModelAsCode(order))
+})
 
 export const make = Effect.fnUntraced(function* (
   options: SimCdsOptions = {}
@@ -161,7 +218,7 @@ export const make = Effect.fnUntraced(function* (
   const startedAt = yield* Clock.currentTimeMillis
   const wanted = options.hatcheries ?? [{ name: "rookery", region: "default" }]
   const identities = wanted.map((identity) => register(state, identity, startedAt))
-  const { answer, upgrade } = makePipeline(state, [...hatcheryRoutes, ...queueRoutes, ...workerRoutes])
+  const { answer, upgrade } = makePipeline(state, routes)
   yield* runClockwork(state)
 
   const enqueue = (order: JobOrder = {}) =>
@@ -182,5 +239,15 @@ export const make = Effect.fnUntraced(function* (
     )
 
   const { timings } = state.options
-  return { identities, timings, handle, upgrade, enqueue, ...judging(state), ...meddling(state), state }
+  return {
+    identities,
+    timings,
+    handle,
+    upgrade,
+    enqueue,
+    ...filling(state),
+    ...judging(state),
+    ...meddling(state),
+    state
+  }
 })

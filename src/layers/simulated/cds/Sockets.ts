@@ -1,7 +1,5 @@
-/** The websocket clients of `/v2/hatchery/ws` (cds-contract 4.6). */
+/** The websocket clients of one route, which are told of jobs that wait (cds-contract 4.4, 4.6). */
 import { Queue } from "effect"
-import { eventFrame } from "./Job.ts"
-import type { JobRecord } from "./Job.ts"
 
 export type SocketFrame =
   | { readonly kind: "text"; readonly text: string }
@@ -9,37 +7,52 @@ export type SocketFrame =
   /** The TCP connection goes away without a closing handshake. */
   | { readonly kind: "drop" }
 
-export interface SocketClient {
-  readonly hatcheryName: string
-  /** The hatchery's region when it connected. */
-  readonly region: string
-  readonly modelType: string
-  readonly osArch: ReadonlyArray<string>
-  readonly frames: Queue.Queue<SocketFrame>
+/** A connection as its front sees it. */
+export interface Connection {
+  readonly frames: Queue.Dequeue<SocketFrame>
+  /** A text frame of the client has arrived. */
+  readonly receive: (text: string) => void
 }
 
-export class Sockets {
-  readonly #clients = new Set<SocketClient>()
+export interface SocketClient<Job> {
+  readonly frames: Queue.Queue<SocketFrame>
+  readonly wants: (job: Job) => boolean
+}
+
+/** A client that was let in and waits at the door. */
+export interface Joined {
+  readonly enter: () => void
+  readonly leave: () => void
+  readonly receive: Connection["receive"]
+}
+
+export const sendText = (frames: Queue.Queue<SocketFrame>, text: string): void => {
+  Queue.offerUnsafe(frames, { kind: "text", text })
+}
+
+export class Sockets<Job> {
+  readonly #clients = new Set<SocketClient<Job>>()
+  readonly #frameOf: (job: Job) => string
+
+  constructor(frameOf: (job: Job) => string) {
+    this.#frameOf = frameOf
+  }
 
   get count(): number {
     return this.#clients.size
   }
 
-  add(client: SocketClient): void {
-    this.#clients.add(client)
+  /** Lets the client in; it hears nothing before it enters. */
+  join(client: SocketClient<Job>, receive: Connection["receive"] = () => undefined): Joined {
+    return { enter: () => this.#clients.add(client), leave: () => this.#clients.delete(client), receive }
   }
 
-  remove(client: SocketClient): void {
-    this.#clients.delete(client)
-  }
-
-  /** Tells the clients whose region, type and architectures fit that the job is in the queue, `copies` times. */
-  publish(job: JobRecord, copies: number): void {
-    const frame: SocketFrame = { kind: "text", text: eventFrame(job) }
+  /** Tells the clients who want to hear of it that the job is in the queue, `copies` times. */
+  publish(job: Job, copies: number): void {
+    const text = this.#frameOf(job)
     for (const client of this.#clients) {
-      if (client.region !== job.region || client.modelType !== job.model.type) continue
-      if (!client.osArch.includes(job.model.osArch)) continue
-      for (let copy = 0; copy < copies; copy++) Queue.offerUnsafe(client.frames, frame)
+      if (!client.wants(job)) continue
+      for (let copy = 0; copy < copies; copy++) sendText(client.frames, text)
     }
   }
 

@@ -1,16 +1,17 @@
-/** Everything the simulated API remembers, and the few changes that several routes and timers share. */
+/** Everything the simulated API remembers, and the few changes that several routes and timers share. What only V1 has is in `v1`. */
 import { Deferred, Effect } from "effect"
 import type { JobStatus } from "../../../schema/Job.ts"
 import { isFinal } from "../../../schema/Job.ts"
 import type { HatcheryRecord } from "./Hatchery.ts"
-import { iso } from "./Job.ts"
-import type { JobInfo, JobRecord } from "./Job.ts"
+import { eventFrame, iso } from "./Job.ts"
+import type { AnyJob, JobInfo, JobRecord } from "./Job.ts"
 import type { ApiKeys } from "./Keys.ts"
 import { defaultSwitches, Faults } from "./Knobs.ts"
 import type { Switches } from "./Knobs.ts"
 import { Sessions } from "./Session.ts"
 import { Sockets } from "./Sockets.ts"
 import type { Timings } from "./Timings.ts"
+import { StateV1 } from "./v1/State.ts"
 import type { Rule, Violation } from "./Violations.ts"
 import type { WorkerRecord } from "./Worker.ts"
 
@@ -25,18 +26,19 @@ export interface StateOptions {
   readonly uuid: () => string
   readonly cdn: { readonly httpUrl: string; readonly tcpUrl: string; readonly tcpTls: boolean }
   /** Called after each change of a job's status. */
-  readonly onStatus: (job: JobRecord) => void
+  readonly onStatus: (job: AnyJob) => void
 }
 
 export class State {
   readonly options: StateOptions
   readonly sessions: Sessions
-  readonly sockets = new Sockets()
+  readonly sockets = new Sockets(eventFrame)
   readonly faults = new Faults()
   readonly switches: Switches = { ...defaultSwitches }
   readonly hatcheries = new Map<string, HatcheryRecord>()
   readonly jobs = new Map<string, JobRecord>()
   readonly workers = new Map<string, WorkerRecord>()
+  readonly v1: StateV1 = new StateV1(this)
   readonly violations: Array<Violation> = []
   /** Calls whose answer may not have reached the caller, as `METHOD path`. */
   readonly unanswered = new Set<string>()
@@ -54,13 +56,18 @@ export class State {
     this.violations.push({ at, rule, subject, text })
   }
 
+  /** Jobs of both sides, V2 first. */
+  allJobs(): ReadonlyArray<AnyJob> {
+    return [...this.jobs.values(), ...this.v1.jobs.values()]
+  }
+
   addJob(job: JobRecord): void {
     this.jobs.set(job.id, job)
     this.changeStatus(job, "Waiting", job.queuedAt, "queued")
     this.sockets.publish(job, this.switches.eventCopies)
   }
 
-  changeStatus(job: JobRecord, status: JobStatus, at: number, why: string): void {
+  changeStatus(job: AnyJob, status: JobStatus, at: number, why: string): void {
     if (isFinal(status) !== isFinal(job.status)) this.finalJobs += isFinal(status) ? 1 : -1
     job.status = status
     job.history.push({ at, status, hatchery: job.hatcheryName, worker: job.workerName, why })
@@ -81,7 +88,7 @@ export class State {
     })
   }
 
-  tell(job: JobRecord, level: JobInfo["level"], message: string, at: number): void {
+  tell(job: AnyJob, level: JobInfo["level"], message: string, at: number): void {
     job.infos.push({ at, level, message })
   }
 
@@ -104,7 +111,7 @@ export class State {
   }
 
   /** The user stops the job; a final job stays as it is. */
-  stop(job: JobRecord, at: number): void {
+  stop(job: AnyJob, at: number): void {
     if (isFinal(job.status)) return
     this.tell(job, "info", `stopped by its user at ${iso(at)}`, at)
     this.changeStatus(job, "Stopped", at, "stopped by its user")

@@ -20,6 +20,15 @@ export interface Timings {
   readonly cleanPassMs: number
   /** How often a worker beats (6.2). */
   readonly workerBeatMs: number
+  /** How long the booking of a V1 job lasts when its hatchery names no time (4.7). */
+  readonly bookingMs: number
+  /** How long the registration of a V1 model stays booked (7.1). */
+  readonly modelBookingMs: number
+  /** Period of the passes over V1 jobs and workers (4.7, 6.2). */
+  readonly passV1Ms: number
+  /** A V1 service without a heartbeat for this long is deleted (3), and how often it is looked for. */
+  readonly serviceSilenceMs: number
+  readonly servicePassMs: number
 }
 
 export const defaultTimings: Timings = {
@@ -32,7 +41,12 @@ export const defaultTimings: Timings = {
   jobPassMs: 60_000,
   workerSilenceMs: 300_000,
   cleanPassMs: 10_000,
-  workerBeatMs: 30_000
+  workerBeatMs: 30_000,
+  bookingMs: 120_000,
+  modelBookingMs: 360_000,
+  passV1Ms: 10_000,
+  serviceSilenceMs: 180_000,
+  servicePassMs: 30_000
 }
 
 /** Every duration multiplied by one factor; sessions keep at least two seconds, because their times are whole seconds. */

@@ -11,12 +11,16 @@ export type Rule =
   | "public-key"
   /** A hatchery takes a job that it holds already, having been told so. */
   | "double-take"
-  /** A job was taken, and neither run, released nor failed before the scheduling timeout. */
+  /** A job was taken, and neither run, released nor failed before the scheduling timeout, or the end of its booking. */
   | "abandoned-take"
   /** A release while a worker runs the job, or after its end, would run it again (vsphere-behaviour, defect 68). */
   | "release-while-building"
   | "release-after-end"
-  /** A worker goes on with a job that another worker has taken since. */
+  /** A V1 booking is released by a hatchery that does not hold it; the API lets any do that (5.1). */
+  | "foreign-release"
+  /** A V1 spawn info whose message the API does not know, or that lacks arguments (5.3). */
+  | "spawn-info"
+  /** A worker goes on with a job that another worker has taken since, or starts on one. */
   | "two-workers"
 
 export interface Violation {

@@ -1,12 +1,16 @@
 /** Signin, CDN address, heartbeat and worker list of a V2 hatchery (cds-contract 2.3, 2.5, 3, 6.1). */
-import { Effect, Option, Schema } from "effect"
-import { bodyOf, hatcheryOf, listOrNull } from "../Call.ts"
+import { Effect, Schema } from "effect"
+import type { Queue } from "effect"
+import { bodyOf, cdnOf, checkSignin, hatcheryOf, heartbeatOf, listOrNull } from "../Call.ts"
 import type { Call, Route } from "../Call.ts"
 import { json, noContent } from "../Exchange.ts"
-import { hatcheryToWire } from "../Hatchery.ts"
+import { eventOsArch, hatcheryToWire } from "../Hatchery.ts"
 import type { HatcheryRecord } from "../Hatchery.ts"
-import { decodePublicKey, encodePublicKey, readToken } from "../Keys.ts"
+import { tokenFlaw } from "../Identity.ts"
+import { encodePublicKey } from "../Keys.ts"
 import { refuse } from "../Refusal.ts"
+import type { Refusal } from "../Refusal.ts"
+import type { Joined, SocketFrame } from "../Sockets.ts"
 import { workerToWire } from "../Worker.ts"
 
 /** The API announces itself as this version. */
@@ -22,33 +26,13 @@ const SigninBody = Schema.Struct({
   version: Schema.optionalKey(Schema.String)
 })
 
-const TokenPayload = Schema.Struct({ type: Schema.String, expire: Schema.Finite })
-
-/** Why a consumer token is not accepted now; undefined when it is. A token that is no JWS at all has no expiry to look at. */
-const tokenFlaw = (token: string, now: number): string | undefined => {
-  const payload = Option.getOrUndefined(Schema.decodeUnknownOption(TokenPayload)(readToken(token)?.payload))
-  if (payload === undefined) return undefined
-  if (payload.type !== "signinHatcheryConsumerToken") return `token is of type ${payload.type}`
-  return payload.expire > 0 && payload.expire * 1000 <= now ? "token has expired" : undefined
-}
-
-const checkSignin = (call: Call, body: typeof SigninBody.Type) => {
-  const { headers } = call.request
-  if (headers["authorization"] !== undefined) {
-    call.state.violate(call.now, "authorization-on-signin", body.name, "signin carries an Authorization header")
-  }
-  if (decodePublicKey(body.public_key) === undefined) {
-    call.state.violate(call.now, "public-key", body.name, "public_key is not base64 of a PKCS#1 PEM")
-  }
-}
-
 const signin = Effect.fnUntraced(function* (call: Call) {
   const { state, now } = call
   const body = yield* bodyOf(call, SigninBody)
-  checkSignin(call, body)
+  checkSignin(call, body.name, body.public_key)
   const hatchery = [...state.hatcheries.values()].find((known) => known.token === body.token)
   if (hatchery === undefined) return yield* refuse("forbidden", "unknown token")
-  const flaw = tokenFlaw(body.token, now)
+  const flaw = tokenFlaw(body.token, "signinHatcheryConsumerToken", now)
   if (flaw !== undefined) return yield* refuse("forbidden", flaw)
   if (hatchery.name !== body.name) return yield* refuse("forbidden", `name "${body.name}" is not "${hatchery.name}"`)
   if (hatchery.region === "") return yield* refuse("forbidden", "no region is granted")
@@ -75,31 +59,12 @@ const signin = Effect.fnUntraced(function* (call: Call) {
   )
 })
 
-const cdn = Effect.fnUntraced(function* (call: Call) {
-  yield* hatcheryOf(call)
-  if (!call.state.switches.cdn) return yield* refuse("notFound", "no cdn service is registered")
-  const { httpUrl, tcpUrl, tcpTls } = call.state.options.cdn
-  return json({ tcp_url: tcpUrl, tcp_url_enable_tls: tcpTls, http_url: httpUrl })
-})
-
-const HeartbeatBody = Schema.Struct({
-  now: Schema.String,
-  lines: Schema.NullOr(
-    Schema.Array(
-      Schema.Struct({
-        status: Schema.Literals(["OK", "WARN", "AL"]),
-        component: Schema.String,
-        value: Schema.String
-      })
-    )
-  )
-})
+const cdn = (call: Call) => Effect.andThen(hatcheryOf(call), cdnOf(call))
 
 const heartbeat = Effect.fnUntraced(function* (call: Call) {
   const hatchery: HatcheryRecord = yield* hatcheryOf(call)
-  const body = yield* bodyOf(call, HeartbeatBody)
+  hatchery.statusLines = yield* heartbeatOf(call)
   hatchery.lastHeartbeatAt = call.now
-  hatchery.statusLines = body.lines ?? []
   return noContent
 })
 
@@ -111,6 +76,17 @@ const workers = Effect.fnUntraced(function* (call: Call) {
 
 /** Without an upgrade there is nothing to read here; `Pipeline.upgrade` does the work of one that asks. */
 const socket = () => Effect.fail(refuse("upgradeRequired"))
+
+/** A client of `/v2/hatchery/ws`: region, type and architectures are those of the moment (cds-contract 4.6). */
+export const joinV2 = (call: Call, frames: Queue.Queue<SocketFrame>): Effect.Effect<Joined, Refusal> =>
+  Effect.map(hatcheryOf(call), (hatchery) => {
+    const { region, modelType } = hatchery
+    const osArch = eventOsArch(hatchery)
+    return call.state.sockets.join({
+      frames,
+      wants: (job) => job.region === region && job.model.type === modelType && osArch.includes(job.model.osArch)
+    })
+  })
 
 export const hatcheryRoutes: ReadonlyArray<Route> = [
   { method: "POST", pattern: "/v2/auth/consumer/hatchery/signin", handler: signin },

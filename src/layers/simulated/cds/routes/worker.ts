@@ -1,13 +1,13 @@
 /** What a worker calls: download, signin, take, refresh, result, signout (cds-contract 6.4, 8, 9.4). */
 import { readFileSync } from "node:fs"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { isFinal } from "../../../../schema/Job.ts"
-import { bodyOf, grantedHatchery, isWorkerCall, jobOf, workerOf, wireOf } from "../Call.ts"
+import { bodyOf, grantedHatchery, isWorkerCall, jobOf, wireOf, workerOf, WorkerSignin, workerTokenOf } from "../Call.ts"
 import type { Call, Route } from "../Call.ts"
 import { json, noContent } from "../Exchange.ts"
 import type { HatcheryRecord } from "../Hatchery.ts"
+import { simulationOf } from "../Job.ts"
 import type { JobRecord } from "../Job.ts"
-import { decodePublicKey, readToken, verifyJwt } from "../Keys.ts"
 import { refuse } from "../Refusal.ts"
 import { workerToWire } from "../Worker.ts"
 import type { WorkerRecord } from "../Worker.ts"
@@ -30,36 +30,11 @@ const download = Effect.fnUntraced(function* ({ params: { os = "", arch = "" } }
   }
 })
 
-const WorkerClaims = Schema.Struct({
-  exp: Schema.Finite,
-  iat: Schema.optionalKey(Schema.Finite),
-  Worker: Schema.Struct({
-    worker_model: Schema.NonEmptyString,
-    model_name: Schema.String,
-    run_job_id: Schema.String,
-    hatchery_name: Schema.String
-  })
-})
-
-const SigninBody = Schema.Struct({
-  BinaryCapabilities: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String))),
-  Version: Schema.optionalKey(Schema.String),
-  OS: Schema.optionalKey(Schema.String),
-  Arch: Schema.optionalKey(Schema.String)
-})
-
-/** The claims of the hatchery's token and the hatchery that signed it: 401 unless the signature and the times hold. */
-const claimsOf = Effect.fnUntraced(function* (call: Call) {
-  const authorization = call.request.headers["authorization"] ?? ""
-  const token = authorization.startsWith("Bearer ") ? authorization.slice("Bearer ".length) : ""
-  const claims = Option.getOrUndefined(Schema.decodeUnknownOption(WorkerClaims)(readToken(token)?.payload))
-  if (claims === undefined) return yield* refuse("unauthenticated", "not a worker token")
-  const hatchery = call.state.hatcheries.get(claims.Worker.hatchery_name)
-  if (hatchery === undefined) return yield* refuse("forbidden", "unknown hatchery")
-  const key = decodePublicKey(hatchery.publicKey)
-  if (key === undefined || !verifyJwt(key, token)) return yield* refuse("unauthenticated", "the signature is not valid")
-  if (claims.exp * 1000 <= call.now) return yield* refuse("unauthenticated", "the token has expired")
-  return { hatchery, worker: claims.Worker }
+const Claims = Schema.Struct({
+  worker_model: Schema.NonEmptyString,
+  model_name: Schema.String,
+  run_job_id: Schema.String,
+  hatchery_name: Schema.String
 })
 
 const mayRun = (call: Call, job: JobRecord, hatchery: HatcheryRecord, jobId: string): boolean =>
@@ -71,10 +46,13 @@ const mayRun = (call: Call, job: JobRecord, hatchery: HatcheryRecord, jobId: str
 
 const signin = Effect.fnUntraced(function* (call: Call) {
   const { state, now } = call
-  const { hatchery, worker: claims } = yield* claimsOf(call)
+  const { Worker: claims, verify } = yield* workerTokenOf(call, Claims)
+  const hatchery = state.hatcheries.get(claims.hatchery_name)
+  if (hatchery === undefined) return yield* refuse("forbidden", "unknown hatchery")
+  yield* verify(hatchery.publicKey)
   const job = yield* jobOf(call)
   if (!mayRun(call, job, hatchery, claims.run_job_id)) return yield* refuse("forbidden", `the job is ${job.status}`)
-  const body = yield* bodyOf(call, SigninBody)
+  const body = yield* bodyOf(call, WorkerSignin)
   const worker: WorkerRecord = {
     id: state.options.uuid(),
     name: claims.worker_model,
@@ -107,17 +85,6 @@ const workerAndJob = Effect.fnUntraced(function* (call: Call) {
   return { worker, job }
 })
 
-/** How the stand-in worker spends its time: so many beats with a refresh after each, then a rest. */
-const simulation = (job: JobRecord, beatMs: number) => {
-  const beats = Math.max(0, Math.ceil(job.plan.durationMs / beatMs) - 1)
-  return {
-    outcome: job.plan.outcome,
-    beats,
-    beat_seconds: beatMs / 1000,
-    rest_seconds: Math.max(0, job.plan.durationMs - beats * beatMs) / 1000
-  }
-}
-
 const take = Effect.fnUntraced(function* (call: Call) {
   const { worker, job } = yield* workerAndJob(call)
   if (worker.status !== "Waiting") return yield* refuse("forbidden", `the worker is ${worker.status}`)
@@ -130,7 +97,7 @@ const take = Effect.fnUntraced(function* (call: Call) {
   call.state.changeStatus(job, "Building", call.now, "worker take")
   return json({
     runjob: wireOf(call, job),
-    simulation: simulation(job, call.state.options.timings.workerBeatMs)
+    simulation: simulationOf(job, call.state.options.timings.workerBeatMs)
   })
 })
 
