@@ -1,11 +1,13 @@
 import { defineConfig } from "vitest/config"
 
-/** The tests against parts that nobody here wrote; they start processes of their own, one file at a time. */
+/** The tests against parts that nobody here wrote; they start processes of their own. Files run in turn, the stands of one file side by side. */
 export default defineConfig({
   test: {
     include: ["test/real/**/*.test.ts"],
+    globalSetup: ["test/real/harness/setup.ts"],
     testTimeout: 300_000,
     hookTimeout: 900_000,
-    fileParallelism: false
+    fileParallelism: false,
+    maxConcurrency: 4
   }
 })

@@ -1,5 +1,5 @@
 /** Go programs of the judges: whether they can be built here, and building them once. */
-import { Effect } from "effect"
+import { Effect, Semaphore } from "effect"
 import { spawnSync } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -33,10 +33,17 @@ export const go = (folder: string, args: ReadonlyArray<string>): Effect.Effect<R
     })
   )
 
-/** Builds the program in that folder, where it is not up to date, and answers its path. */
+const built = new Set<string>()
+const oneAtATime = Semaphore.makeUnsafe(1)
+
+/** Builds the program in that folder, once in this process and where it is not up to date, and answers its path. */
 export const build = (folder: string, name: string): Effect.Effect<string, HarnessError> =>
   Effect.suspend(() => {
-    mkdirSync(cache, { recursive: true })
     const binary = join(cache, name)
-    return Effect.as(go(folder, ["build", "-p", "2", "-buildvcs=false", "-o", binary, "."]), binary)
-  })
+    if (built.has(binary)) return Effect.succeed(binary)
+    mkdirSync(cache, { recursive: true })
+    return Effect.map(go(folder, ["build", "-p", "2", "-buildvcs=false", "-o", binary, "."]), () => {
+      built.add(binary)
+      return binary
+    })
+  }).pipe(oneAtATime.withPermits(1))

@@ -1,6 +1,5 @@
-/** Our own program as processes: built once, then started as an operator does. */
+/** Our own program as processes, started as an operator does. */
 import { Effect, type Scope } from "effect"
-import { spawnSync } from "node:child_process"
 import { generateKeyPairSync } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -10,24 +9,18 @@ import * as Process from "./Process.ts"
 
 const root = resolve(import.meta.dirname, "../../..")
 
-let built = false
+/** As `setup.ts` has built it. */
+const program = join(root, "dist/main.js")
 
-const build = (): Effect.Effect<void, HarnessError> => {
-  if (built) return Effect.void
-  const { status, stdout, stderr } = spawnSync("npm", ["run", "--silent", "build"], { cwd: root, encoding: "utf8" })
-  built = status === 0
-  return built ? Effect.void : Effect.fail(new HarnessError({ message: `npm run build failed:\n${stdout}${stderr}` }))
-}
-
-/** The path of `dist/main.js`, built from the sources as they are, once in this process. */
-export const program: Effect.Effect<string, HarnessError> = Effect.as(Effect.suspend(build), join(root, "dist/main.js"))
+/** Where Node keeps what it has compiled: the same program is started many times. */
+const compiled = { NODE_COMPILE_CACHE: join(root, "node_modules/.cache/rookery/compiled") }
 
 /** Starts `node dist/main.js` with these arguments. */
 export const rookery = (
   args: ReadonlyArray<string>,
   options: Omit<Process.Start, "command" | "args"> = {}
 ): Effect.Effect<Process.Running, HarnessError, Scope.Scope> =>
-  Effect.flatMap(program, (main) => Process.startNode(main, args, options))
+  Process.startNode(program, args, { ...options, env: { ...compiled, ...options.env } })
 
 const rsaPrivateKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
   .privateKey.export({ type: "pkcs1", format: "pem" })

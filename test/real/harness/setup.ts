@@ -1,0 +1,10 @@
+/** Before the first file: builds our program from the sources as they are, once for all files. Vitest calls it (`globalSetup`). */
+import { spawnSync } from "node:child_process"
+import { resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "../../..")
+
+export const setup = (): void => {
+  const { status, stdout, stderr } = spawnSync("npm", ["run", "--silent", "build"], { cwd: root, encoding: "utf8" })
+  if (status !== 0) throw new Error(`npm run build failed:\n${stdout}${stderr}`)
+}
