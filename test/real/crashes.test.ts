@@ -6,7 +6,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { mutations } from "../../src/layers/vsphere/Vim.ts"
 import * as Go from "./harness/Go.ts"
-import { real } from "./harness/real.ts"
+import { sideBySide } from "./harness/real.ts"
 import * as Stand from "./harness/Stand.ts"
 import type { Request } from "./harness/Tap.ts"
 
@@ -102,7 +102,7 @@ const crash = (cell: Cell, moment: "before" | "after") =>
     yield* Stand.inOrder(stand, jobId, before, cell.givenBack === true ? 1 : 0)
   }).pipe(Effect.scoped)
 
-real("the hatchery killed at a call", Go.goMissing(), () => {
+sideBySide("the hatchery killed at a call", Go.goMissing(), () => {
   for (const cell of cells) {
     it.live(`comes to the same end when it is killed before ${cell.name} and started again`, () =>
       crash(cell, "before")

@@ -6,7 +6,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Go from "./harness/Go.ts"
 import type { HarnessError } from "./harness/HarnessError.ts"
-import { real } from "./harness/real.ts"
+import { sideBySide } from "./harness/real.ts"
 import * as Soap from "./harness/Soap.ts"
 import * as Stand from "./harness/Stand.ts"
 import type { Request } from "./harness/Tap.ts"
@@ -125,7 +125,7 @@ const withOwnSession = (stand: Stand.Stand): Stand.Stand => ({
     )
 })
 
-real("a job in trouble", Go.goMissing(), () => {
+sideBySide("a job in trouble", Go.goMissing(), () => {
   for (const [name, trouble, releases = 0] of troubles)
     it.live(
       `ends well, with ${releases === 0 ? "one machine" : "a second machine"} and no clone too many, when ${name}`,

@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Go from "./harness/Go.ts"
-import { real } from "./harness/real.ts"
+import { sideBySide } from "./harness/real.ts"
 import * as Stand from "./harness/Stand.ts"
 import type { Exchange } from "./harness/Tap.ts"
 import type * as Vcenter from "./harness/Vcenter.ts"
@@ -31,7 +31,7 @@ const calls: ReadonlyArray<{
 /** Machines by reference, with all that a change would show. */
 const byRef = (machines: ReadonlyArray<Vcenter.Seen>) => machines.toSorted((a, b) => a.ref.localeCompare(b.ref))
 
-real("the hatchery between VMware's simulator and the simulated CDS", Go.goMissing(), () => {
+sideBySide("the hatchery between VMware's simulator and the simulated CDS", Go.goMissing(), () => {
   it.live("hatches machines, serves a job from one, reaps it when the worker has left, and refills the pool", () =>
     Effect.gen(function* () {
       const stand = yield* Stand.start({ configuration: { reaperInterval: "30s" } })

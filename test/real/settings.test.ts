@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import * as Cds from "./harness/Cds.ts"
 import * as Go from "./harness/Go.ts"
 import * as Program from "./harness/Program.ts"
-import { real } from "./harness/real.ts"
+import { sideBySide } from "./harness/real.ts"
 import * as Vcenter from "./harness/Vcenter.ts"
 
 /** Runs `start` on good settings but these, against VMware's simulator with these flags. */
@@ -77,7 +77,7 @@ const cases: ReadonlyArray<{
   }
 ]
 
-real("the program, started with a wrong setting,", Go.goMissing(), () => {
+sideBySide("the program, started with a wrong setting,", Go.goMissing(), () => {
   for (const { name, wrong = {}, flags = [], says } of cases)
     it.live(`tells ${name} in one line, by its key, and exits 2`, () =>
       Effect.gen(function* () {

@@ -6,7 +6,7 @@ import * as Go from "./harness/Go.ts"
 import { HarnessError } from "./harness/HarnessError.ts"
 import type * as Process from "./harness/Process.ts"
 import * as Program from "./harness/Program.ts"
-import { inTurn } from "./harness/real.ts"
+import { real } from "./harness/real.ts"
 import { type Exchange, type Tap, tap } from "./harness/Tap.ts"
 import * as Vcenter from "./harness/Vcenter.ts"
 
@@ -184,7 +184,7 @@ const alike = (few: number, lot: number) => {
   assert.isAtMost(lot / few, 1.1)
 }
 
-inTurn("the traffic of a job", Go.goMissing(), () => {
+real("the traffic of a job", Go.goMissing(), () => {
   // Hatching is left out here: this simulator tells all machines anew when one enters a view, which a vCenter does not.
   it.live("is the same at 50 and at 1,000 machines of others in VMware's simulator, and lists nothing", () =>
     Effect.gen(function* () {

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Go from "./harness/Go.ts"
 import { proxy } from "./harness/Proxy.ts"
-import { inTurn } from "./harness/real.ts"
+import { real } from "./harness/real.ts"
 import * as Soap from "./harness/Soap.ts"
 import * as Vcenter from "./harness/Vcenter.ts"
 
@@ -42,7 +42,7 @@ const plain = (machines: ReadonlyArray<Soap.Listed>) =>
     .map(({ ref, name, annotation, power }) => ({ ref, name, annotation, power }))
     .toSorted((a, b) => a.ref.localeCompare(b.ref))
 
-inTurn("VMware's simulator as judge", Go.goMissing(), () => {
+real("VMware's simulator as judge", Go.goMissing(), () => {
   it.live("passes its own tests", () => Go.go(Vcenter.folder, ["test", "-p", "2", "-timeout", "120s", "./..."]))
 
   it.live("lists its machines alike over SOAP and on the control port", () =>

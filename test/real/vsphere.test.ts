@@ -13,7 +13,7 @@ import { Inventory } from "../../src/services/Inventory.ts"
 import { Settings, type VSphereSettings } from "../../src/services/Settings.ts"
 import { type ClonePlan, VSphere } from "../../src/services/VSphere.ts"
 import * as Go from "./harness/Go.ts"
-import { real } from "./harness/real.ts"
+import { sideBySide } from "./harness/real.ts"
 import * as Vcenter from "./harness/Vcenter.ts"
 
 const hatchery = "hatchery-1"
@@ -63,7 +63,7 @@ const hatched = Effect.gen(function* () {
   return ref
 })
 
-real("our vSphere services against VMware's simulator", Go.goMissing(), () => {
+sideBySide("our vSphere services against VMware's simulator", Go.goMissing(), () => {
   it.live("hatch a machine, work in its guest, and take it away", () =>
     Effect.gen(function* () {
       const vcenter = yield* Vcenter.start(["-boot", "100ms", "-foreign", "5", "-template", "debian12,2,2048,2"])

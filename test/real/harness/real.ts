@@ -13,8 +13,8 @@ const group =
     else describe.skip(`${name} (skipped: ${missing})`, tests)
   }
 
-/** Runs its tests side by side: each has processes of its own. */
-export const real = group(describe.concurrent)
+/** Runs its tests one after another. */
+export const real = group(describe)
 
-/** Runs them one after another, as their figures depend on what else the computer does. */
-export const inTurn = group(describe)
+/** Runs them side by side: each has processes of its own, and no figure depends on what else the computer does. */
+export const sideBySide = group(describe.concurrent)
