@@ -3,9 +3,20 @@ import { Effect, Redacted, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { jwtVerify } from "jose"
 import { Cds } from "../../../src/services/Cds.ts"
-import { api, hatcheryKeys, noContent, notFound, ok, withSignin } from "./api.ts"
+import type { WorkerClaims } from "../../../src/services/Cds.ts"
+import * as Api from "./api.ts"
+import { api, apiV1, consumerTokenV1, hatcheryKeys, noContent, notFound, ok, withSignin } from "./api.ts"
 
 const now = Date.UTC(2026, 0, 1)
+
+const idle = { id: "w-1", name: "bold-gould", status: "Waiting", jobId: "" } as const
+
+/** The answer is lost, and the worker is not found when it is asked for again. */
+const disabling = (listed: unknown) => {
+  const replies = Api.inTurn("cut", notFound)
+  const { layer } = apiV1(withSignin(({ method }) => (method === "POST" ? replies() : ok(listed))))
+  return Cds.use((cds) => Api.moving(cds.disable({ ...idle, api: "v1" }))).pipe(Effect.provide(layer))
+}
 
 describe("the hatchery", () => {
   it.effect("lists its workers, whatever their status; null is none", () => {
@@ -24,6 +35,49 @@ describe("the hatchery", () => {
       ])
     }).pipe(Effect.provide(world.layer))
   })
+
+  it.effect("lists the workers of both APIs together, and none when either list cannot be had", () => {
+    let broken = false
+    const v1 = [
+      { id: "3", name: "bold-gould", lastbeat: "2026-01-01T00:00:00Z", job_run_id: 777, status: "Building" },
+      { id: "4", name: "calm-gould", job_run_id: null, status: "Waiting" }
+    ]
+    const v2 = [{ id: "1", name: "stoic-keldysh", run_job_id: "j", status: "Waiting" }]
+    const world = api(
+      withSignin(({ path }) => (path === "/worker" ? ok(v1) : broken ? { status: 403, body: { id: 11 } } : ok(v2))),
+      { cds: { token: consumerTokenV1() } }
+    )
+    return Effect.gen(function* () {
+      const { workers } = yield* Cds
+      assert.deepStrictEqual(yield* workers, [
+        { api: "v1", id: "3", name: "bold-gould", status: "Building", jobId: "777" },
+        { api: "v1", id: "4", name: "calm-gould", status: "Waiting", jobId: "" },
+        { api: "v2", id: "1", name: "stoic-keldysh", status: "Waiting", jobId: "j" }
+      ])
+      broken = true
+      assert.strictEqual((yield* Effect.flip(workers)).kind, "refused")
+    }).pipe(Effect.provide(world.layer))
+  })
+
+  it.effect("disables a V1 worker, and leaves a V2 worker alone", () => {
+    const world = apiV1(withSignin(() => noContent))
+    return Effect.gen(function* () {
+      const { disable } = yield* Cds
+      yield* disable({ ...idle, api: "v2" })
+      assert.lengthOf(world.seen, 0)
+      yield* disable({ ...idle, api: "v1" })
+      assert.strictEqual(`${world.seen[1]?.method} ${world.seen[1]?.path}`, "POST /worker/w-1/disable")
+    }).pipe(Effect.provide(world.layer))
+  })
+
+  it.effect("has disabled a worker when the answer was lost and it shows as disabled, or not at all", () =>
+    Effect.gen(function* () {
+      yield* disabling([{ ...idle, status: "Disabled" }])
+      yield* disabling([])
+      const error = yield* Effect.flip(disabling([idle]))
+      assert.propertyVal(error, "kind", "notFound")
+    })
+  )
 
   it.effect("sends its status as heartbeat, each line with where it comes from", () => {
     const world = api(withSignin(() => noContent))
@@ -110,6 +164,34 @@ describe("the hatchery", () => {
       })
       assert.lengthOf(world.seen, 0)
     }).pipe(Effect.provide(world.layer))
+  })
+
+  it.effect("signs a V1 worker's token for its job and model, or to register the model alone", () => {
+    const world = apiV1(withSignin(() => notFound))
+    const model = { id: 9, name: "deb" }
+    const names = { workerName: "stoic-keldysh", modelName: "shared.infra/deb" }
+    const common = { worker_model: "stoic-keldysh", hatchery_name: "my-hatch" }
+    return Effect.gen(function* () {
+      const { workerToken } = yield* Cds
+      const claimsOf = Effect.fnUntraced(function* (claims: WorkerClaims) {
+        const [, payload = ""] = Redacted.value(yield* workerToken(claims)).split(".")
+        return JSON.parse(Buffer.from(payload, "base64url").toString()).Worker
+      })
+      assert.deepStrictEqual(yield* claimsOf({ ...names, jobId: "777", model }), {
+        ...common,
+        model,
+        job_id: 777,
+        register_only: false
+      })
+      assert.deepStrictEqual((yield* claimsOf({ ...names, jobId: "777" })).model, {})
+      const registering = yield* claimsOf({ ...names, jobId: "", model })
+      assert.deepStrictEqual(registering, { ...common, model, register_only: true })
+    }).pipe(Effect.provide(world.layer))
+  })
+
+  it.effect("asks the V1 API for the CDN where there is no other", () => {
+    const world = apiV1(withSignin(({ path }) => (path === "/config/cdn" ? ok(registered) : notFound)))
+    return Effect.map(cdn, ({ httpUrl }) => assert.strictEqual(httpUrl, "http://cdn")).pipe(Effect.provide(world.layer))
   })
 
   it.effect("makes each call in a span that names the job, and puts no secret into one", () => {

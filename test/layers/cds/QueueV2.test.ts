@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Cds } from "../../../src/services/Cds.ts"
-import { api, noContent, notFound, ok, withSignin } from "./api.ts"
+import { api, inTurn, moving, noContent, notFound, ok, withSignin } from "./api.ts"
 import type { Reply } from "./api.ts"
 
 const id = "6d3c1b9e-0000-4000-8000-000000000001"
@@ -44,20 +44,6 @@ const world = (answers: Api) =>
       return (path.endsWith("/result") ? answers.result?.() : answers.info?.()) ?? noContent
     })
   )
-
-/** One after the other; the last one again and again. */
-const inTurn = (...replies: ReadonlyArray<Reply>) => {
-  let next = 0
-  return () => replies[Math.min(next++, replies.length - 1)]!
-}
-
-/** Runs while the clock moves, for what waits between attempts. */
-const moving = <A, E>(self: Effect.Effect<A, E>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(self)
-    yield* TestClock.adjust("2 minutes")
-    return yield* Fiber.join(fiber)
-  })
 
 const take = Cds.use((cds) => moving(cds.take("r1", id)))
 const refusedTake = Cds.use((cds) => moving(Effect.flip(cds.take("r1", id))))

@@ -2,8 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { Cds } from "../../../src/services/Cds.ts"
-import { api, late, ok, sessionToken, signedIn, signinPath, withSignin } from "./api.ts"
-import type { Reply } from "./api.ts"
+import { api, late, ok, sessionToken, signedIn, signinPath, unauthorized, withSignin } from "./api.ts"
 
 const workers = Cds.use((cds) => cds.workers)
 /** Fifty at once, while the clock moves. */
@@ -17,8 +16,6 @@ const fifty = <A, E>(self: Effect.Effect<A, E>) =>
     yield* TestClock.adjust("10 seconds")
     return yield* Fiber.join(fiber)
   })
-
-const unauthorized: Reply = { status: 401, body: { id: 10, message: "not authenticated" } }
 
 describe("the session", () => {
   it.effect("goes with each call as a bearer token", () => {

@@ -3,7 +3,7 @@ import { createPublicKey } from "node:crypto"
 import { Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { Cds } from "../../../src/services/Cds.ts"
-import { api, consumerToken, hatcheryKeys, notFound, ok, signedIn, signinPath } from "./api.ts"
+import { api, consumerToken, forbidden, hatcheryKeys, notFound, ok, signedIn, signinPath } from "./api.ts"
 import type { Reply } from "./api.ts"
 
 const signin = Cds.use((cds) => cds.signin)
@@ -15,8 +15,6 @@ const refusal = (world: ReturnType<typeof api>) =>
     Effect.map(({ problems }) => problems[0]!),
     Effect.provide(world.layer)
   )
-
-const forbidden = (from?: string): Reply => ({ status: 403, body: { id: 11, message: "forbidden", from } })
 
 const secret = "do-not-tell"
 

@@ -1,11 +1,12 @@
 /** A CDS API of one test: answers what the test says, and remembers what it was sent. */
 import { generateKeyPairSync } from "node:crypto"
-import { Clock, Effect, Layer, Queue, Redacted, Stream } from "effect"
+import { Clock, Effect, Fiber, Layer, Queue, Redacted, Stream } from "effect"
 import { HttpBody, HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import type { HttpClientRequest } from "effect/http"
+import { TestClock } from "effect/testing"
 import { CdsError } from "../../../src/schema/Errors.ts"
 import { defaults } from "../../../src/schema/config/defaults.ts"
-import type { CdsSettings } from "../../../src/schema/Settings.ts"
+import type { CdsSettings, SettingsShape } from "../../../src/schema/Settings.ts"
 import { Ids } from "../../../src/services/Ids.ts"
 import { Settings } from "../../../src/services/Settings.ts"
 import * as CdsLive from "../../../src/layers/cds/CdsLive.ts"
@@ -52,6 +53,18 @@ export const signedIn = (now: number, lifetime = 3600): Reply => ({
   body: { token: sessionToken(Math.floor(now / 1000), lifetime), region: "r1", api_url: "http://x", hatchery: {} }
 })
 
+export const consumerTokenV1 = (expire = 0) => consumerToken("signinBuiltinConsumerToken", expire)
+
+export const signinPathV1 = "/auth/consumer/builtin/signin"
+
+/** A V1 signin that works: one hour, service 42. */
+export const signedInV1 = (now: number, lifetime = 3600): Reply => ({
+  ...(signedIn(now, lifetime) as Exclude<Reply, string>),
+  body: { token: sessionToken(Math.floor(now / 1000), lifetime), user: {}, service: { id: 42, name: "my-hatch" } }
+})
+
+export const forbidden = (from?: string): Reply => ({ status: 403, body: { id: 11, message: "forbidden", from } })
+export const unauthorized: Reply = { status: 401, body: { id: 10, message: "not authenticated" } }
 export const notFound: Reply = { status: 404, body: { id: 38, message: "resource not found", request_id: "r" } }
 export const noContent: Reply = { status: 204 }
 export const ok = (body: unknown): Reply => ({ status: 200, body })
@@ -60,7 +73,7 @@ export const ok = (body: unknown): Reply => ({ status: 200, body })
 export const withSignin =
   (respond: Respond): Respond =>
   (seen, all) =>
-    seen.path === signinPath ? signedIn(seen.at) : respond(seen, all)
+    seen.path === signinPath ? signedIn(seen.at) : seen.path === signinPathV1 ? signedInV1(seen.at) : respond(seen, all)
 
 const settings: CdsSettings = {
   ...defaults.cds,
@@ -88,6 +101,8 @@ const response = (request: HttpClientRequest.HttpClientRequest, reply: Exclude<R
 export interface Connection {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** What the client said first. */
+  readonly greeting: string | undefined
   readonly at: number
   readonly send: (frame: string) => Effect.Effect<void>
   readonly close: (code: number) => Effect.Effect<void>
@@ -99,12 +114,13 @@ const socketError = (message: string, kind: CdsError["kind"] = "unreachable") =>
 /** `refuse` answers the upgrade of the n-th connection, from 0 on, with an error where it gives one. */
 const makeSocket = (connections: Array<Connection>, refuse: (nth: number) => CdsError | undefined) =>
   Layer.succeed(CdsSocket, {
-    connect: (url, headers) =>
+    connect: (url, headers, greeting) =>
       Effect.gen(function* () {
         const frames = yield* Queue.unbounded<string, CdsError>()
         connections.push({
           url,
           headers,
+          greeting,
           at: yield* Clock.currentTimeMillis,
           send: (frame) => Effect.asVoid(Queue.offer(frames, frame)),
           close: (code) => Effect.asVoid(Queue.fail(frames, socketError(`closed with code ${code}`)))
@@ -117,7 +133,11 @@ const makeSocket = (connections: Array<Connection>, refuse: (nth: number) => Cds
 /** The layer of `Cds` over such an API, with what it was sent. */
 export const api = (
   respond: Respond,
-  options: { readonly cds?: Partial<CdsSettings>; readonly refuse?: (nth: number) => CdsError | undefined } = {}
+  options: {
+    readonly cds?: Partial<CdsSettings>
+    readonly settings?: Partial<SettingsShape>
+    readonly refuse?: (nth: number) => CdsError | undefined
+  } = {}
 ) => {
   const seen: Array<Seen> = []
   const connections: Array<Connection> = []
@@ -145,7 +165,7 @@ export const api = (
       Layer.mergeAll(
         Layer.succeed(HttpClient.HttpClient, client),
         makeSocket(connections, options.refuse ?? (() => undefined)),
-        Layer.succeed(Settings, { ...defaults, cds: { ...settings, ...options.cds } }),
+        Layer.succeed(Settings, { ...defaults, ...options.settings, cds: { ...settings, ...options.cds } }),
         Layer.mock(Ids)({ uuid: Effect.sync(() => `uuid-${++ids}`) })
       )
     )
@@ -153,6 +173,24 @@ export const api = (
   const calls = (path: string) => seen.filter((one) => one.path === path)
   return { layer, seen, calls, connections, signins: () => calls(signinPath) }
 }
+
+/** Of a hatchery that has the V1 token alone. */
+export const apiV1 = (respond: Respond, own: Partial<SettingsShape> = {}) =>
+  api(respond, { cds: { token: consumerTokenV1(), tokenV2: undefined }, settings: own })
+
+/** One after the other; the last one again and again. */
+export const inTurn = (...replies: ReadonlyArray<Reply>) => {
+  let next = 0
+  return () => replies[Math.min(next++, replies.length - 1)]!
+}
+
+/** Runs while the clock moves, for what waits between attempts. */
+export const moving = <A, E>(self: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(self)
+    yield* TestClock.adjust("2 minutes")
+    return yield* Fiber.join(fiber)
+  })
 
 export const socketRefusal = socketError
 
