@@ -74,10 +74,15 @@ class Line {
   readonly calls: Array<string> = []
   readonly crashed = Deferred.makeUnsafe<void>()
   cut = false
-  readonly #crash: CrashPoint | undefined
+  #crash: CrashPoint | undefined
 
   constructor(crash: CrashPoint | undefined) {
     this.#crash = crash
+  }
+
+  /** From now on the calls are counted towards this crash. */
+  arm(crash: CrashPoint): void {
+    this.#crash = { ...crash, at: this.calls.length + crash.at }
   }
 
   /** Whoever holds the other end keeps working on what it was sent; a dead process never hears of it. What still runs of it is interrupted, finalizers too. */
@@ -118,6 +123,10 @@ const routeOf = (request: HttpClientRequest.HttpClientRequest): string =>
 const httpOver = (line: Line, client: HttpClient.HttpClient): HttpClient.HttpClient =>
   HttpClient.make((request) => line.send(routeOf(request), client.execute(request)))
 
+const socketOver = (line: Line, { connect }: CdsSocket["Service"]): CdsSocket["Service"] => ({
+  connect: (url, headers, greeting) => line.send(`GET ${new URL(url).pathname}`, connect(url, headers, greeting))
+})
+
 export const makeWorld = Effect.fnUntraced(function* (options: WorldOptions = {}) {
   const seed = options.seed ?? "world"
   const cds = yield* makeCds({ hatcheries: [{ name, region: "default" }], seed, ...options.cds })
@@ -137,7 +146,7 @@ export const makeWorld = Effect.fnUntraced(function* (options: WorldOptions = {}
         Effect.map(VimSimulated.make({ latencyMs }), (vim) => vimOver(line, vim))
       ).pipe(Layer.provide(Layer.succeed(SimVCenter, vcenter))),
       Layer.succeed(HttpClient.HttpClient, httpOver(line, client)),
-      Layer.succeed(CdsSocket, InProcess.socket(cds)),
+      Layer.succeed(CdsSocket, socketOver(line, InProcess.socket(cds))),
       Ids.layerRandom
     )
   return { vcenter, cds, settings, transports }
@@ -178,7 +187,8 @@ export const start = Effect.fnUntraced(function* (world: World, crash?: CrashPoi
     yield* TestClock.adjust("1 minute")
     yield* Fiber.join(closing)
   })
-  return { context, kill, stop, running, calls: line.calls, crashed: Deferred.isDone(line.crashed) }
+  const arm = (crash: CrashPoint) => line.arm(crash)
+  return { context, kill, stop, running, calls: line.calls, crashed: Deferred.isDone(line.crashed), arm }
 })
 
 export const seeded = (seed: string) => Random.withSeed(seed)

@@ -1,0 +1,3 @@
+import { grid } from "./grid.ts"
+
+grid(1, 2)
