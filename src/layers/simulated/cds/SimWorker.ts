@@ -2,43 +2,32 @@
  * The stand-in worker as an Effect: it does what `worker.sh` does, on the clock of its fiber. `workerProgram` is a guest's view of the whole
  * bootstrap, to be given to a simulated vCenter as what its guests run.
  */
-import { Clock, Data, Effect, Schema } from "effect"
-import { HttpClientRequest } from "effect/http"
+import { Clock, Effect, Schema } from "effect"
 import type { HttpClient } from "effect/http"
+import { register, runV1 } from "./v1/SimWorker.ts"
+import { asked, attempts, caller, capabilities, endure, GaveUp, planOf } from "./WorkerCalls.ts"
+import type { Behaviour, Caller } from "./WorkerCalls.ts"
+
+export type { Behaviour } from "./WorkerCalls.ts"
 
 /** Where the bootstrap and the worker write in the guest (cds-contract 9.4, 9.5). */
 const setupLog = "/tmp/cds-worker-setup.log"
 const workerLog = "/tmp/worker.log"
-
-/** How one worker behaves; a plain worker has none of these. */
-export interface Behaviour {
-  /** It starts and never signs in. */
-  readonly neverRegisters?: boolean
-  /** It waits this long before it signs in. */
-  readonly startMs?: number
-  /** Its process dies this long after it took the job: no result, no signout, exit code 137. */
-  readonly diesAfterMs?: number
-  /** It falls silent this long after it took the job and never ends. */
-  readonly hangsAfterMs?: number
-  /** Overrides what the job says. */
-  readonly outcome?: "Success" | "Fail"
-}
+const registerLog = "/tmp/worker.register.log"
 
 export interface WorkerEnd {
   readonly exitCode: number
   readonly log: string
 }
 
-/** The worker gives up, with a line for its log. */
-class GaveUp extends Data.TaggedError("GaveUp")<{ readonly exitCode: number; readonly line: string }> {}
-
-/** The keys of `CDS_CONFIG` that a V2 worker needs (cds-contract 9.1). */
+/** The keys of `CDS_CONFIG` that a worker needs; which job it has says on which side it works (cds-contract 9.1, 9.3). */
 const WorkerConfig = Schema.Struct({
   name: Schema.NonEmptyString,
   api_endpoint: Schema.NonEmptyString,
   api_token: Schema.NonEmptyString,
-  run_job_id: Schema.NonEmptyString,
-  region: Schema.NonEmptyString
+  run_job_id: Schema.optionalKey(Schema.NonEmptyString),
+  booked_job_id: Schema.optionalKey(Schema.Int),
+  region: Schema.optionalKey(Schema.String)
 })
 type WorkerConfig = typeof WorkerConfig.Type
 
@@ -46,118 +35,57 @@ const decodeConfig = Schema.decodeEffect(
   Schema.StringFromBase64.pipe(Schema.decodeTo(Schema.fromJsonString(WorkerConfig)))
 )
 
-/** What the simulated API adds to the answer of a take. */
-const Taken = Schema.fromJsonString(
-  Schema.Struct({
-    simulation: Schema.Struct({
-      outcome: Schema.Literals(["Success", "Fail"]),
-      beats: Schema.Int,
-      beat_seconds: Schema.Finite,
-      rest_seconds: Schema.Finite
-    })
-  })
-)
-
-interface Reply {
-  readonly status: number
-  readonly session: string | undefined
-  readonly body: string
-}
-
-const attempts = 3
-
-const noReply: Reply = { status: 0, session: undefined, body: "" }
-
-/** Posts; a cut connection, 409 and 5xx are tried again a second later, three times in all. Status 0 means no answer at all. */
-const poster = (client: HttpClient.HttpClient, config: WorkerConfig) =>
-  Effect.fnUntraced(function* (path: string, token: string, body: unknown) {
-    const url = `${config.api_endpoint}/v2/queue/${config.region}/job/${config.run_job_id}${path}`
-    const request = HttpClientRequest.post(url).pipe(
-      HttpClientRequest.bodyText(JSON.stringify(body), "application/json"),
-      HttpClientRequest.bearerToken(token)
-    )
-    let reply = noReply
-    for (let attempt = 1; attempt <= attempts; attempt++) {
-      reply = yield* client.execute(request).pipe(
-        Effect.flatMap((answer) =>
-          Effect.map(answer.text, (text): Reply => ({
-            status: answer.status,
-            session: answer.headers["x-cds-jwt"],
-            body: text
-          }))
-        ),
-        Effect.orElseSucceed(() => noReply)
-      )
-      if (reply.status !== 0 && reply.status !== 409 && reply.status < 500) return reply
-      if (attempt < attempts) yield* Effect.sleep(1_000)
-    }
-    return reply
-  })
-
-const asked = (step: string, reply: Reply): Effect.Effect<Reply, GaveUp> =>
-  reply.status >= 200 && reply.status < 300
-    ? Effect.succeed(reply)
-    : Effect.fail(new GaveUp({ exitCode: 1, line: `${step} was refused: ${reply.status} ${reply.body}` }))
-
-type Post = ReturnType<typeof poster>
-
-/** Works until the job is done; false when the API says that the job has ended without us. */
-const work = Effect.fnUntraced(function* (post: Post, session: string, plan: (typeof Taken.Type)["simulation"]) {
-  for (let beat = 0; beat < plan.beats; beat++) {
-    yield* Effect.sleep(plan.beat_seconds * 1000)
-    const { status } = yield* post("/worker/refresh", session, {})
-    if (status === 410 || status === 401) return false
-  }
-  yield* Effect.sleep(plan.rest_seconds * 1000)
-  return true
-})
-
-/** Works unless the behaviour has another end for it. */
-const endure = <A>(working: Effect.Effect<A>, behaviour: Behaviour): Effect.Effect<A, GaveUp> => {
-  const { diesAfterMs, hangsAfterMs } = behaviour
-  if (diesAfterMs !== undefined) {
-    const dies = () => Effect.fail(new GaveUp({ exitCode: 137, line: "killed" }))
-    return Effect.timeoutOrElse(working, { duration: diesAfterMs, orElse: dies })
-  }
-  return hangsAfterMs === undefined
-    ? working
-    : Effect.timeoutOrElse(working, { duration: hangsAfterMs, orElse: () => Effect.never })
-}
-
-const run = Effect.fnUntraced(function* (client: HttpClient.HttpClient, config: WorkerConfig, behaviour: Behaviour) {
-  const post = poster(client, config)
-  yield* Effect.sleep(behaviour.startMs ?? 0)
-  if (behaviour.neverRegisters === true) return yield* Effect.never
-  const capabilities = { BinaryCapabilities: ["git"], Version: "simulated", OS: "linux", Arch: "amd64" }
-  const { session = "" } = yield* Effect.flatMap(post("/worker/signin", config.api_token, capabilities), (reply) =>
-    asked("signin", reply)
-  )
-  const taken = yield* Effect.flatMap(post("/worker/take", session, {}), (reply) => asked("take", reply))
-  const { simulation } = yield* Schema.decodeEffect(Taken)(taken.body).pipe(Effect.orDie)
-  const finished = yield* endure(work(post, session, simulation), behaviour)
+const runV2 = Effect.fnUntraced(function* ({ post }: Caller, token: string, jobId: string, behaviour: Behaviour) {
+  const { session = "" } = yield* asked("signin", post("/worker/signin", token, capabilities))
+  const plan = yield* Effect.flatMap(asked("take", post("/worker/take", session, {})), planOf)
+  const beat = Effect.map(post("/worker/refresh", session, {}), ({ status }) => status !== 410 && status !== 401)
+  const finished = yield* endure(plan, beat, behaviour)
   if (finished) {
     const time = new Date(yield* Clock.currentTimeMillis).toISOString()
-    const outcome = { status: behaviour.outcome ?? simulation.outcome, error: "", time }
-    yield* Effect.flatMap(post("/result", session, outcome), (reply) => asked("result", reply))
+    const outcome = { status: behaviour.outcome ?? plan.outcome, error: "", time }
+    yield* asked("result", post("/result", session, outcome))
   }
   yield* post("/worker/signout", session, {})
-  return finished ? `ran job ${config.run_job_id}` : `job ${config.run_job_id} has ended without us`
+  return finished ? `ran job ${jobId}` : `job ${jobId} has ended without us`
 })
 
-/** Runs one worker: `config` is the value of `CDS_CONFIG`. Fails never; its end has an exit code and a log. */
+const run = Effect.fnUntraced(function* (
+  client: HttpClient.HttpClient,
+  config: WorkerConfig,
+  registers: boolean,
+  behaviour: Behaviour
+) {
+  const { api_endpoint: api, api_token: token, run_job_id: jobId, booked_job_id: bookedJobId, region } = config
+  yield* Effect.sleep(behaviour.startMs ?? 0)
+  if (behaviour.neverRegisters === true) return yield* Effect.never
+  if (registers) return yield* register(caller(client, api), token)
+  if (jobId === undefined) {
+    if (bookedJobId !== undefined) return yield* runV1(caller(client, api), token, bookedJobId, behaviour)
+    return yield* new GaveUp({ exitCode: 2, line: "CDS_CONFIG has no job" })
+  }
+  if (region === undefined || region === "") return yield* new GaveUp({ exitCode: 2, line: "CDS_CONFIG has no region" })
+  return yield* runV2(caller(client, `${api}/v2/queue/${region}/job/${jobId}`), token, jobId, behaviour)
+})
+
+/**
+ * Runs one worker: `config` is the value of `CDS_CONFIG`, `registers` that it was started as `worker register`. Fails never; its end has an
+ * exit code and a log. `behaviour` is asked with the job's id, which is empty for a worker that registers its model.
+ */
 export const simWorker = (
   client: HttpClient.HttpClient,
   config: string,
-  behaviour: (jobId: string) => Behaviour = () => ({})
+  behaviour: (jobId: string) => Behaviour = () => ({}),
+  registers = false
 ): Effect.Effect<WorkerEnd> =>
   decodeConfig(config).pipe(
     Effect.mapError((error) => new GaveUp({ exitCode: 2, line: `CDS_CONFIG cannot be read: ${error.message}` })),
-    Effect.flatMap((decoded) =>
-      Effect.map(run(client, decoded, behaviour(decoded.run_job_id)), (line) => ({
+    Effect.flatMap((decoded) => {
+      const jobId = registers ? "" : (decoded.run_job_id ?? String(decoded.booked_job_id ?? ""))
+      return Effect.map(run(client, decoded, registers, behaviour(jobId)), (line) => ({
         exitCode: 0,
         log: `worker ${decoded.name}: ${line}\n`
       }))
-    ),
+    }),
     Effect.catchTag("GaveUp", ({ exitCode, line }) => Effect.succeed({ exitCode, log: `worker: ${line}\n` }))
   )
 
@@ -190,26 +118,35 @@ const download = Effect.fnUntraced(function* (client: HttpClient.HttpClient, url
   return false
 })
 
-/** Where the bootstrap's text downloads the worker from. */
+/** Where the bootstrap's text downloads the worker from, once the guest's shell has put its own architecture into it. */
 const workerUrl = /https?:\/\/[^\s'"\\]+\/download\/worker\/[\w/.-]+/
+const downloadUrl = (text: string): string | undefined => workerUrl.exec(text.replaceAll("$(uname -m)", "x86_64"))?.[0]
+
+/** The worker is started to register its V1 model. */
+const registers = /\bworker register(?=\s|$)/
+
+/** A text without a worker that turns the machine off when it is done: a V1 model's own command, while its template is built. */
+const powersOff = /\b(shutdown|poweroff|halt)\b/
 
 /**
  * What a guest does with a program that a hatchery starts in it. With `CDS_CONFIG` in its environment it is the bootstrap: download, worker,
- * logs, power off. It leaves no spans: it is not the hatchery that does this. Anything else, such as the `env` probe, ends at once with 0.
+ * logs, power off. It leaves no spans: it is not the hatchery that does this. Anything else, such as the `env` probe, ends at once with 0, and
+ * a text that says so turns the machine off.
  */
 export const workerProgram =
   (client: HttpClient.HttpClient, behaviour?: (jobId: string) => Behaviour) =>
   (request: ProgramRequest): Effect.Effect<ProgramEnd> =>
     Effect.gen(function* () {
+      const { arguments: text } = request
       const config = request.env["CDS_CONFIG"]
-      if (config === undefined) return { exitCode: 0 }
-      const url = workerUrl.exec(request.arguments)?.[0]
+      if (config === undefined) return powersOff.test(text) ? { exitCode: 0, powerOffAfterMs: 0 } : { exitCode: 0 }
+      const url = downloadUrl(text)
       if (url !== undefined && !(yield* download(client, url))) {
         request.write(setupLog, `the worker cannot be downloaded from ${url}\n`)
         return bootstrapEnd(1)
       }
-      const end = yield* simWorker(client, config, behaviour)
-      request.write(workerLog, end.log)
+      const end = yield* simWorker(client, config, behaviour, registers.test(text))
+      request.write(text.includes(registerLog) ? registerLog : workerLog, end.log)
       request.write(setupLog, `the worker ended with exit code ${end.exitCode}\n`)
       return bootstrapEnd(end.exitCode)
     }).pipe(Effect.withTracerEnabled(false))
