@@ -6,8 +6,8 @@ import { dirname, resolve } from "node:path"
 import * as BareHatchery from "./cds/BareHatchery.ts"
 import * as Folder from "./cds/Folder.ts"
 import * as RealCds from "./cds/RealCds.ts"
+import { realCds } from "./cds/suite.ts"
 import * as Process from "./harness/Process.ts"
-import { real } from "./harness/real.ts"
 
 /** The processes that work in this folder; all programs of the stack do. */
 const processesIn = (folder: string): ReadonlyArray<string> =>
@@ -27,7 +27,7 @@ const gone = (folder: string) =>
 type Ids = ReadonlyArray<{ readonly id: string | number }>
 const idsOf = (jobs: Ids) => jobs.map(({ id }) => `${id}`)
 
-real("the real CDS", RealCds.cdsMissing(), () => {
+realCds("the real CDS", () => {
   it.live("queues jobs of both kinds for one hatchery, and its worker runs them to their end", () =>
     Effect.gen(function* () {
       const cds = yield* RealCds.start()
@@ -41,6 +41,14 @@ real("the real CDS", RealCds.cdsMissing(), () => {
       const v2 = yield* cds.runV2Job({ script: "echo $((1000 + 2))" })
       assert.deepStrictEqual(idsOf(yield* hatchery.v1.ask<Ids>("GET", "/queue/workflows?modelType=vsphere")), [v1.id])
       assert.deepStrictEqual(idsOf(yield* hatchery.v2.ask<Ids>("GET", `/v2/queue/${cds.region}`)), [v2.id])
+
+      yield* cds.addModelV1({ name: "debian-v1", image: "debian12", user: "worker", password: "p" })
+      const enabled = yield* hatchery.v1.ask<ReadonlyArray<object>>("GET", "/worker/model/enabled")
+      const { need_registration } = yield* cds.modelV1("debian-v1")
+      assert.deepInclude(enabled[0], { name: "debian-v1", type: "vsphere", need_registration })
+      assert.isTrue(need_registration)
+      const secrets = yield* hatchery.v1.ask<ReadonlyArray<object>>("GET", "/worker/model/hatch-group/debian-v1/secret")
+      assert.deepInclude(secrets[0], { name: "secrets.vsphere_password", value: "p" })
 
       yield* cds.engine.stopApi("SIGKILL")
       yield* cds.engine.startApi

@@ -43,6 +43,17 @@ export interface Service {
   }
 }
 
+/** A V1 worker model as the API has it. */
+export interface ModelV1 {
+  readonly name: string
+  readonly type: string
+  /** Until a worker with `register` has told what the template has. */
+  readonly need_registration: boolean
+  readonly nb_spawn_err: number
+  readonly last_spawn_err: string | null
+  readonly registered_capabilities: ReadonlyArray<{ readonly type: string; readonly value: string }> | null
+}
+
 export interface RealCds {
   /** The API's. */
   readonly url: string
@@ -60,6 +71,7 @@ export interface RealCds {
   readonly runV1Job: (order: JobV1.OrderV1) => Effect.Effect<Job, HarnessError>
   /** Adds a V1 worker model of the hatchery's group. It needs registration. */
   readonly addModelV1: (model: Seed.ModelV1) => Effect.Effect<void, HarnessError>
+  readonly modelV1: (name: string) => Effect.Effect<ModelV1, HarnessError>
   readonly workersV1: Effect.Effect<ReadonlyArray<Worker>, HarnessError>
   readonly workersV2: Effect.Effect<ReadonlyArray<Worker>, HarnessError>
   /** Disables a V1 worker by its id; the API has no such call for V2. */
@@ -118,6 +130,7 @@ const work = (
     runV2Job: (order) => Effect.map(runV2Jobs([order]), ([job]) => job!),
     runV1Job: (order) => Effect.suspend(() => JobV1.run(api, name(), order)),
     addModelV1: (model) => Seed.modelV1(api, model),
+    modelV1: (of) => api.ask("GET", `/worker/model/${Seed.group}/${of}`),
     workersV1: list<Worker>("/worker"),
     workersV2: list<Worker>("/v2/worker"),
     disableWorker: (id) => Effect.asVoid(api.ask("POST", `/worker/${id}/disable`)),

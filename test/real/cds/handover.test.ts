@@ -4,11 +4,11 @@ import { Effect } from "effect"
 import type { HarnessError } from "../harness/HarnessError.ts"
 import type * as Process from "../harness/Process.ts"
 import * as Program from "../harness/Program.ts"
-import { real } from "../harness/real.ts"
 import * as Stand from "../harness/Stand.ts"
 import * as Vcenter from "../harness/Vcenter.ts"
 import * as GoHatchery from "./GoHatchery.ts"
 import * as RealCds from "./RealCds.ts"
+import { realCds } from "./suite.ts"
 
 const minutes = (count: number) => count * 60_000
 
@@ -34,7 +34,7 @@ const gone = (vcenter: Vcenter.Vcenter, ref: string) =>
     while ((yield* vcenter.inventory).some((machine) => machine.ref === ref)) yield* Effect.sleep(100)
   })
 
-real("Rookery and the Go hatchery", RealCds.cdsMissing(), () => {
+realCds("Rookery and the Go hatchery", () => {
   it.live(
     "each adopts, uses and reaps the machines that the other one left",
     () =>
