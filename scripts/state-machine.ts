@@ -62,6 +62,9 @@ const kinds: { readonly [S in StateTag]: Readonly<Record<string, Omit<StateOf<S>
     ", signed in": { claim, signedIn: true, resumed: false }
   },
   Returning: { "": {} },
+  Preparing: { "": {}, ", taken over": { resumed: true } },
+  Converting: { "": {} },
+  Templated: { "": {} },
   Held: { "": { was: { _tag: "Booting" }, remaining: 0 } },
   Reaping: { "": { claim: undefined, settlement: "none" } },
   Reaped: { "": {} },

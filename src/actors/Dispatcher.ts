@@ -202,7 +202,7 @@ export class Dispatcher extends Context.Service<
       const heard = (signal: Signal): Effect.Effect<void> => {
         switch (signal._tag) {
           case "PoolGrew":
-            return lookAgain(signal.template)
+            return lookAgain(signal.pool)
           case "CapacityFreed":
             return lookAgain(undefined)
           case "ReturnJob":

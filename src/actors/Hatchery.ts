@@ -16,6 +16,7 @@ import { Dispatcher } from "./Dispatcher.ts"
 import { Heart } from "./Heart.ts"
 import { Nursery } from "./Nursery.ts"
 import { Reaper } from "./Reaper.ts"
+import { Registrar } from "./Registrar.ts"
 import { Registry } from "./Registry.ts"
 import { supervised, type GaveUp } from "./Supervisor.ts"
 import { WorkerModels } from "./WorkerModels.ts"
@@ -50,6 +51,7 @@ export class Hatchery extends Context.Service<
       const log = yield* EventLog
       const nursery = yield* Nursery
       const reaper = yield* Reaper
+      const registrar = yield* Registrar
       const registry = yield* Registry
       const settings = yield* Settings
       const vsphere = yield* VSphere
@@ -127,7 +129,8 @@ export class Hatchery extends Context.Service<
           [
             supervised("Dispatcher")(dispatcher.run),
             supervised("Nursery")(nursery.run),
-            supervised("Reaper")(reaper.run)
+            supervised("Reaper")(reaper.run),
+            supervised("Registrar")(registrar.run)
           ],
           { concurrency: "unbounded", discard: true }
         )

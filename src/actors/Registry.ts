@@ -15,7 +15,7 @@ import type { Action } from "./vm/Action.ts"
 import type { VmEvent } from "./vm/Event.ts"
 import { makeWorks } from "./vm/works.ts"
 import type { Claim, Vm } from "./vm/State.ts"
-import { claimOf, isEnd, nameOf, type StateTag } from "./vm/State.ts"
+import { claimOf, isEnd, nameOf, poolOf, type StateTag } from "./vm/State.ts"
 import type { Env } from "./vm/table.ts"
 import { makeHandle, run, send, type Doing, type VmHandle } from "./Vm.ts"
 
@@ -85,7 +85,8 @@ export class Registry extends Context.Service<
             )
 
       const act = (handle: VmHandle, action: Action): Effect.Effect<void> => {
-        const { id, template } = handle.vm
+        const { id } = handle.vm
+        const pool = poolOf(handle.vm)
         switch (action._tag) {
           case "Tell":
             return tellJob(action.claim, action.notice)
@@ -113,9 +114,11 @@ export class Registry extends Context.Service<
           case "PoolGrew":
           case "PoolShrank":
           case "Hatched":
-            return signals.send({ _tag: action._tag, template })
+          case "Built":
+            return signals.send({ _tag: action._tag, pool })
           case "HatchFailed":
-            return signals.send({ _tag: "HatchFailed", template, reason: action.reason })
+          case "BuildFailed":
+            return signals.send({ _tag: action._tag, pool, reason: action.reason })
           case "Alarm":
             return Effect.andThen(
               Effect.logError(`${nameOf(handle.vm)} ${action.text}`),

@@ -7,11 +7,14 @@ import type { Claim } from "./vm/State.ts"
 
 export type Signal =
   | { readonly _tag: "ReturnJob"; readonly claim: Claim; readonly reason: string; readonly failed: boolean }
-  /** A machine of this template became ready, or left the ready ones. */
-  | { readonly _tag: "PoolGrew"; readonly template: string }
-  | { readonly _tag: "PoolShrank"; readonly template: string }
-  | { readonly _tag: "Hatched"; readonly template: string }
-  | { readonly _tag: "HatchFailed"; readonly template: string; readonly reason: string }
+  /** A machine of this pool became ready, or left the ready ones. */
+  | { readonly _tag: "PoolGrew"; readonly pool: string }
+  | { readonly _tag: "PoolShrank"; readonly pool: string }
+  | { readonly _tag: "Hatched"; readonly pool: string }
+  | { readonly _tag: "HatchFailed"; readonly pool: string; readonly reason: string }
+  /** The template of the V1 model with this path (its pool) is there, or could not be built. */
+  | { readonly _tag: "Built"; readonly pool: string }
+  | { readonly _tag: "BuildFailed"; readonly pool: string; readonly reason: string }
   /** A place among the workers, or among those that start, is free again. */
   | { readonly _tag: "CapacityFreed"; readonly machine: MachineId }
 

@@ -20,6 +20,8 @@ export class WorkerModels extends Context.Service<
   {
     /** Keeps the list fresh; idle without a V1 token. Never ends by itself. */
     readonly run: Effect.Effect<void>
+    /** Returns when there is a list. */
+    readonly first: Effect.Effect<void>
     /** The last good list; undefined while there was none, empty without a V1 token. */
     readonly list: Effect.Effect<ModelList | undefined>
     /** The model of that path (`group/name`) by the last good list, which is waited for. Undefined when CDS has none such, or it is disabled. */
@@ -59,6 +61,7 @@ export class WorkerModels extends Context.Service<
 
       return WorkerModels.of({
         run: api.token === undefined ? Effect.never : Effect.forever(Effect.andThen(refresh, Effect.sleep(refreshMs))),
+        first: Deferred.await(first),
         list: Effect.sync(() => known),
         get: (path) => Effect.map(Deferred.await(first), () => known?.models.find((model) => pathOf(model) === path))
       })

@@ -10,6 +10,7 @@ import { Heart } from "../actors/Heart.ts"
 import * as MonitorLive from "../actors/MonitorLive.ts"
 import { Nursery } from "../actors/Nursery.ts"
 import { Reaper } from "../actors/Reaper.ts"
+import { Registrar } from "../actors/Registrar.ts"
 import { Registry } from "../actors/Registry.ts"
 import { Signals } from "../actors/Signals.ts"
 import { WorkerModels } from "../actors/WorkerModels.ts"
@@ -42,7 +43,7 @@ export const cds = CdsLive.layer({ version, hostname: hostname() })
 /** The ledgers of this process. */
 export const memory = Layer.mergeAll(IpPool.layer, Capacity.layer, EventLog.layer)
 
-const parts = Layer.mergeAll(Dispatcher.layer, Nursery.layer, Reaper.layer)
+const parts = Layer.mergeAll(Dispatcher.layer, Nursery.layer, Reaper.layer, Registrar.layer)
 
 /** All actors. `Hatchery.run` is the service, `Monitor` what it tells about itself. */
 export const actors = Hatchery.layer.pipe(

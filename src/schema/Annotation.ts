@@ -9,7 +9,15 @@
 import { Option, Schema } from "effect"
 
 /** States that are written down. Between two of these a restart proves the state from annotation, power and CDS. */
-export const JournalState = Schema.Literals(["booting", "provisioned", "renamed", "running", "reaping"])
+export const JournalState = Schema.Literals([
+  "booting",
+  "provisioned",
+  "renamed",
+  "running",
+  "preparing",
+  "converting",
+  "reaping"
+])
 export type JournalState = typeof JournalState.Type
 
 /** Our own key: what recovery needs beyond the Go keys. */
@@ -31,6 +39,8 @@ const Journal = Schema.Struct({
   region: Schema.optionalKey(Schema.String),
   /** Name of the worker model, for the token and the worker's configuration. */
   model: Schema.optionalKey(Schema.String),
+  /** Id of the worker's V1 model, for the token. */
+  modelId: Schema.optionalKey(Schema.Int),
   /** CDS project of the job. */
   project: Schema.optionalKey(Schema.String),
   /** Size before a flavor was applied. */

@@ -46,6 +46,13 @@ export const stampOf = (model: ModelV1): ModelStamp => ({ path: pathOf(model), l
 export const sameStamp = (a: ModelStamp | undefined, b: ModelStamp | undefined): boolean =>
   a?.path === b?.path && a?.lastModified === b?.lastModified
 
+/** CDS wants a worker to register the model: it is new or was changed, or is to be checked. */
+export const needsRegistration = ({ needRegistration, checkRegistration }: ModelV1): boolean =>
+  needRegistration || checkRegistration
+
+/** Above this number of spawn errors in a row CDS wants a model left alone (cds-contract 10.3). */
+export const mostSpawnErrors = 5
+
 /** The group whose models everybody may use, and name without their group. */
 export const sharedInfra = "shared.infra"
 

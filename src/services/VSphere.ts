@@ -76,6 +76,13 @@ export class VSphere extends Context.Service<
     readonly powerOff: (ref: MachineRef) => Effect.Effect<void, VSphereError>
     /** Already gone counts as done. */
     readonly destroy: (ref: MachineRef) => Effect.Effect<void, VSphereError>
+    /**
+     * Makes a template of a machine that is off. Done already counts as done; a template cannot be powered on, and has no resource pool. Not guarded
+     * by `changeVersion`: who calls it has just written on the machine.
+     */
+    readonly markAsTemplate: (ref: MachineRef) => Effect.Effect<void, VSphereError>
+    /** Gives a machine or template of ours another name. Fails with kind `duplicate` when that is taken. */
+    readonly rename: (ref: MachineRef, name: string) => Effect.Effect<void, VSphereError>
     /** Ends the session. Never fails. */
     readonly logout: Effect.Effect<void>
   }

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Registry } from "../../src/actors/Registry.ts"
+import { WorkerModels } from "../../src/actors/WorkerModels.ts"
 import { Signals } from "../../src/actors/Signals.ts"
 import { send } from "../../src/actors/Vm.ts"
 import { annotate } from "../../src/actors/vm/annotate.ts"
@@ -131,6 +132,7 @@ const makeDoubles = () => {
 
 const registryOver = (doubles: Layer.Layer<VSphere | Cds | Guest | Inventory>) =>
   Registry.layer.pipe(
+    Layer.provide(WorkerModels.layer),
     Layer.provideMerge(Layer.mergeAll(doubles, IpPool.layer, Capacity.layer, layerOf(100), Signals.layer, Ids.layer)),
     Layer.provide(Layer.succeed(Settings, settings)),
     Layer.fresh

@@ -22,6 +22,9 @@ export type Action =
   /** The template hatched well, or not. */
   | { readonly _tag: "Hatched" }
   | { readonly _tag: "HatchFailed"; readonly reason: string }
+  /** The V1 model that the machine is made for has its template, or the building of it failed. */
+  | { readonly _tag: "Built" }
+  | { readonly _tag: "BuildFailed"; readonly reason: string }
   /** An operator should look. */
   | { readonly _tag: "Alarm"; readonly text: string }
 
@@ -37,4 +40,6 @@ export type Work =
   | "bootstrap"
   | "inquire"
   | "unclaim"
+  | "prepare"
+  | "convert"
   | "reap"

@@ -15,7 +15,10 @@ export interface Claim {
   readonly projectKey: string
   readonly workerName: string
   readonly modelName: string
-  /** The V1 model by which its worker is started, `path` being `group/name`; undefined for a V2 model. */
+  /**
+   * The V1 model by which its worker is started, `path` being `group/name`; undefined for a V2 model. The id is 0 where the Go hatchery claimed:
+   * its workers are started already.
+   */
   readonly model?: { readonly id: ModelV1["id"]; readonly path: string } | undefined
   /** The worker registers its model and has no job: `jobId` is empty. */
   readonly registers?: true
@@ -39,13 +42,14 @@ export type Settlement =
 export type VmState =
   /**
    * The clone is being made, for the pool or for a job; the machine may not exist yet. `lost`: the answer was lost, the inventory decides.
-   * `cancelled`: why it is no longer wanted.
+   * `cancelled`: why it is no longer wanted. `builds`: it becomes the template of its V1 model.
    */
   | {
       readonly _tag: "Cloning"
       readonly claim?: Claim
       readonly lost: boolean
       readonly cancelled?: string
+      readonly builds?: true
     }
   /** First boot of a pool machine: customization and address. */
   | { readonly _tag: "Booting" }
@@ -77,6 +81,15 @@ export type VmState =
     }
   /** The claim is being undone: back to the pool. */
   | { readonly _tag: "Returning" }
+  /**
+   * The clone of a base image is made ready to be the template of a V1 model, and powers itself off. `resumed`: an earlier process was at it,
+   * or the Go hatchery; it is given its time and no more.
+   */
+  | { readonly _tag: "Preparing"; readonly resumed?: true }
+  /** Off, and being marked as the template. */
+  | { readonly _tag: "Converting" }
+  /** A template: no machine any more. The end. */
+  | { readonly _tag: "Templated" }
   /** Cannot be acted upon (host disconnected, question pending); goes on where it was when it can. */
   | { readonly _tag: "Held"; readonly was: HoldableState; readonly remaining: number }
   /** Recorded for removal; left only when the inventory shows it gone. */
@@ -91,7 +104,7 @@ export type StateOf<T extends StateTag> = Extract<VmState, { readonly _tag: T }>
 
 /** States in which something is to be done to an existing machine, so that being unable to act upon it matters. */
 export type HoldableState = StateOf<
-  "Booting" | "Settling" | "Provisioned" | "Powered" | "Running" | "Returning" | "Reaping"
+  "Booting" | "Settling" | "Provisioned" | "Powered" | "Running" | "Returning" | "Preparing" | "Reaping"
 >
 
 export interface Vm {
@@ -120,14 +133,22 @@ export interface Vm {
   readonly reason: string | undefined
 }
 
-export const isEnd = (state: VmState): state is StateOf<"Reaped" | "Ceded"> =>
-  state._tag === "Reaped" || state._tag === "Ceded"
+export const isEnd = (state: VmState): state is StateOf<"Reaped" | "Ceded" | "Templated"> =>
+  state._tag === "Reaped" || state._tag === "Ceded" || state._tag === "Templated"
 
 /** Where a machine stands, held or not. */
 export const placeOf = (state: VmState): StateTag => (state._tag === "Held" ? state.was._tag : state._tag)
 
-/** Where a machine belongs to the warm pool, or is on its way there. */
-export const inPool: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Provisioned", "Returning"])
+const pooled: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Provisioned", "Returning"])
+
+/** True where a machine becomes the template of a V1 model, held or not. */
+export const isBuild = (state: VmState): boolean =>
+  state._tag === "Held"
+    ? isBuild(state.was)
+    : state._tag === "Preparing" || state._tag === "Converting" || (state._tag === "Cloning" && state.builds === true)
+
+/** True where a machine belongs to the warm pool or is on its way there, held or not; a clone for a job is among them until it has its own state. */
+export const inPool = (state: VmState): boolean => pooled.has(placeOf(state)) && !isBuild(state)
 
 /** Which pool a machine belongs to: its V1 model's path, or its template. */
 export const poolOf = ({ model, template }: Pick<Vm, "model" | "template">): string => model?.path ?? template
@@ -138,7 +159,9 @@ export const claimOf = (state: VmState): Claim | undefined =>
 
 /** The state as somebody else, or a later life of its actor, takes it up. */
 export const resumed = (state: VmState): VmState =>
-  state._tag === "Renamed" || state._tag === "Running" ? { ...state, resumed: true } : state
+  state._tag === "Renamed" || state._tag === "Running" || state._tag === "Preparing"
+    ? { ...state, resumed: true }
+    : state
 
 /** True for a machine that was cloned for the job it is claimed for: it has no name in a pool, and was never made ready for one. */
 export const clonedForJob = (vm: Vm): boolean => vm.poolName === claimOf(vm.state)?.workerName

@@ -49,7 +49,7 @@ export const tooLate = <S extends StateTag>(): Cell<S, "Reserve"> =>
 
 export const conceded = <S extends StateTag>(): Cell<S, "Conceded"> =>
   cell(
-    ["Ceded", "Booting", "Settling", "Provisioned", "Renamed", "Running", "Reaping"],
+    ["Ceded", "Booting", "Settling", "Provisioned", "Renamed", "Running", "Preparing", "Converting", "Reaping"],
     "what it proves to be now",
     (vm, event, env) => reprove(vm, env, event.reason)
   )

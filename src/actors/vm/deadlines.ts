@@ -17,6 +17,9 @@ export const allowance = (state: VmState, times: TimeSettings): number | undefin
       return times.guestOperationsMs + times.guestAddressMs + times.taskMs
     case "Settling":
       return times.shutdownMs + 2 * times.taskMs
+    case "Preparing":
+      return times.templateMs
+    case "Converting":
     case "Reserved":
     case "Renamed":
     case "Returning":
@@ -32,6 +35,7 @@ export const allowance = (state: VmState, times: TimeSettings): number | undefin
       return lookAgainMs
     case "Reaped":
     case "Ceded":
+    case "Templated":
       return undefined
   }
 }

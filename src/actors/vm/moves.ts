@@ -4,7 +4,7 @@ import type { MachineFacts } from "../../schema/Machine.ts"
 import type { Action } from "./Action.ts"
 import { prove } from "./prove.ts"
 import type { Claim, HoldableState, Settlement, StateTag, Vm, VmState } from "./State.ts"
-import { claimOf, inPool, placeOf, resumed } from "./State.ts"
+import { claimOf, inPool, isBuild, placeOf, resumed } from "./State.ts"
 import type { Env, Step, VmIn } from "./table.ts"
 import { enter, stay } from "./table.ts"
 
@@ -21,7 +21,7 @@ export const reap = (
   const claim = claimOf(vm.state)
   const was = placeOf(vm.state)
   const actions: Array<Action> = [...more]
-  if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
+  if (inPool(vm.state)) actions.push({ _tag: "PoolShrank" })
   if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
   return enter(vm, { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : settlement }, env, {
     reason,
@@ -29,12 +29,13 @@ export const reap = (
   })
 }
 
-/** Like `reap`, because something went wrong: the job's user is told what, or the template has failed to hatch. */
+/** Like `reap`, because something went wrong: the job's user is told what, or the template has failed to hatch, or to be built. */
 export const fail = (vm: Vm, env: Env, reason: string): Step => {
   const claim = claimOf(vm.state)
   const actions: Array<Action> = []
   if (claim !== undefined) actions.push(spawnFailed(claim, reason, env))
-  if (hatching.has(vm.state._tag)) actions.push({ _tag: "HatchFailed", reason })
+  if (isBuild(vm.state)) actions.push({ _tag: "BuildFailed", reason })
+  else if (hatching.has(vm.state._tag)) actions.push({ _tag: "HatchFailed", reason })
   return reap(vm, env, reason, "release", actions)
 }
 
@@ -83,7 +84,7 @@ export const leaving = (vm: Vm, reason: string | undefined): ReadonlyArray<Actio
   const actions: Array<Action> = [{ _tag: "FreeCapacity" }]
   if (claim !== undefined) actions.push(...dropJob(vm, claim, reason ?? "its machine is gone", true))
   if (was === "Cloning") actions.push({ _tag: "CloneEnded" })
-  if (inPool.has(was)) actions.push({ _tag: "PoolShrank" })
+  if (inPool(vm.state)) actions.push({ _tag: "PoolShrank" })
   return actions
 }
 
@@ -111,6 +112,7 @@ export const holdable = (state: VmState): state is HoldableState =>
   state._tag === "Powered" ||
   state._tag === "Running" ||
   state._tag === "Returning" ||
+  state._tag === "Preparing" ||
   state._tag === "Reaping"
 
 /** A worker's start is resumed after a hold, not repeated: it may have been started already. */
@@ -129,21 +131,26 @@ export const reprove = (vm: Vm, env: Env, reason: string): Step => {
   const claim = claimOf(vm.state)
   const lost = claim !== undefined && claimOf(proven.state)?.jobId !== claim.jobId
   const actions: Array<Action> = lost ? [...dropJob(vm, claim, reason, false), { _tag: "FreeCapacity" }] : []
-  if (inPool.has(vm.state._tag) && !inPool.has(proven.state._tag)) actions.push({ _tag: "PoolShrank" })
+  if (inPool(vm.state) && !inPool(proven.state)) actions.push({ _tag: "PoolShrank" })
   return { vm: { ...proven, reason: proven.reason ?? reason }, actions, entered: true }
 }
 
 export const wrote = (vm: Vm): Partial<Vm> => ({ generation: vm.generation + 1 })
 
+/** A vSphere template of its V1 model now: its address is free, and nobody looks after it. */
+export const templated = (vm: Vm, env: Env): Step =>
+  enter(vm, { _tag: "Templated" }, env, { actions: [{ _tag: "FreeIp" }, { _tag: "FreeCapacity" }, { _tag: "Built" }] })
+
 /**
- * The clone exists: on to its first boot or, made for a job, to its worker; away with it when it is not wanted any more. After a lost answer
+ * The clone exists: on to its first boot, to become a template or, made for a job, to its worker; away with it when it is not wanted any more. After a lost answer
  * CDS is asked about the job.
  */
 export const cloned = (vm: VmIn<"Cloning">, env: Env, known: Partial<Vm>): Step => {
-  const { claim, cancelled, lost } = vm.state
+  const { builds, claim, cancelled, lost } = vm.state
   const made = { ...vm, ...known, ...wrote(vm) }
   const ended: ReadonlyArray<Action> = [{ _tag: "CloneEnded" }]
   if (cancelled !== undefined) return reap(made, env, cancelled, "release")
+  if (builds === true) return enter(made, { _tag: "Preparing" }, env, { actions: ended })
   if (claim === undefined) return enter(made, { _tag: "Booting" }, env, { actions: ended })
   return lost
     ? enter(made, { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, env, { actions: ended })

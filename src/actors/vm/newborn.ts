@@ -13,13 +13,23 @@ export interface Conception {
   /** The name in the pool; a clone for a job has its worker's from the start. */
   readonly poolName: string
   readonly ip: string | undefined
+  /** It becomes the template of `model`. */
+  readonly builds?: true
   /** The job that it is cloned for; none for the pool. */
   readonly claim: Claim | undefined
   readonly now: number
 }
 
-export const newborn = ({ id, template, model, poolName, ip, claim, now }: Conception, times: TimeSettings): Vm => {
-  const state: VmState = { _tag: "Cloning", lost: false, ...(claim === undefined ? {} : { claim }) }
+export const newborn = (
+  { id, template, model, builds, poolName, ip, claim, now }: Conception,
+  times: TimeSettings
+): Vm => {
+  const state: VmState = {
+    _tag: "Cloning",
+    lost: false,
+    ...(claim === undefined ? {} : { claim }),
+    ...(builds === undefined ? {} : { builds })
+  }
   return {
     id,
     ref: undefined,

@@ -5,6 +5,7 @@
 import type { Annotation, Journal } from "../../schema/Annotation.ts"
 import { believed, parse } from "../../schema/Annotation.ts"
 import type { MachineFacts } from "../../schema/Machine.ts"
+import type { ModelStamp } from "../../schema/ModelV1.ts"
 import type { Claim, Vm, VmState } from "./State.ts"
 import type { Env } from "./table.ts"
 import { allowance } from "./deadlines.ts"
@@ -13,20 +14,25 @@ interface Proof {
   readonly state: VmState
   /** When the state began, by what the machine says. */
   readonly since: number
+  /** Its deadline, where that does not start anew. */
+  readonly until?: number
   readonly reason?: string
 }
 
-/** Undefined when the machine is not ours to look after: no annotation, another owner, a V1 template, a vSphere template. */
+/** Undefined when the machine is not ours to look after: no annotation, another owner, a vSphere template, what somebody made of one. */
 export const prove = (facts: MachineFacts, env: Env): Vm | undefined => {
   const annotation = parse(facts.annotation)
   if (annotation === undefined || annotation.hatcheryName !== env.hatchery) return undefined
-  if (annotation.model || facts.template) return undefined
+  if (facts.template) return undefined
   const journal = believed(annotation, facts.name)
   const proof = journal === undefined ? byGoRules(facts, annotation, env) : byJournal(facts, annotation, journal, env)
+  if (proof === undefined) return undefined
+  const model = modelOf(annotation)
   return {
     id: facts.id,
     ref: facts.ref,
-    template: annotation.vmwareModelPath ?? "",
+    template: annotation.vmwareModelPath ?? model?.path.split("/")[1] ?? "",
+    model,
     poolName: journal?.poolName ?? poolNameOf(annotation, facts),
     ip: annotation.ipAddress,
     generation: annotation.journal?.generation ?? 0,
@@ -38,7 +44,7 @@ export const prove = (facts: MachineFacts, env: Env): Vm | undefined => {
     facts,
     state: proof.state,
     since: proof.since,
-    deadline: deadlineOf(proof.state, env),
+    deadline: proof.until ?? deadlineOf(proof.state, env),
     reason: proof.reason
   }
 }
@@ -49,6 +55,12 @@ const deadlineOf = (state: VmState, env: Env): number | undefined => {
   return ms === undefined ? undefined : env.now + ms
 }
 
+/** The V1 model that it was made for. A machine of a V2 model may carry the model's name there, without a group. */
+const modelOf = ({ workerModelPath, workerModelLastModified }: Annotation): ModelStamp | undefined =>
+  workerModelPath?.includes("/") === true
+    ? { path: workerModelPath, lastModified: workerModelLastModified ?? "" }
+    : undefined
+
 const off = (facts: MachineFacts): boolean => facts.power === "poweredOff"
 
 const unfinished = (facts: MachineFacts): boolean =>
@@ -56,8 +68,13 @@ const unfinished = (facts: MachineFacts): boolean =>
   facts.guest.customization === "RUNNING" ||
   facts.guest.customization === "FAILED"
 
-const poolNameOf = (annotation: Annotation, facts: MachineFacts): string =>
-  facts.name.startsWith("provision-") ? facts.name : `provision-v2-${annotation.workerName ?? facts.name}`
+const poolNameOf = (annotation: Annotation, facts: MachineFacts): string => {
+  if (facts.name.startsWith("provision-") || annotation.model) return facts.name
+  const name = annotation.workerName ?? facts.name
+  // State A renames at the claim and leaves the pool's name in the annotation.
+  if (name.startsWith("provision-")) return name
+  return `provision-${modelOf(annotation) === undefined ? "v2" : "v1"}-${name}`
+}
 
 const reaping = (reason: string, claim: Claim | undefined, since: number): Proof => ({
   state: { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : "release" },
@@ -89,6 +106,12 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
       return off(facts)
         ? reaping("its worker has finished", claim, since)
         : { state: { _tag: "Running", claim, signedIn: false, resumed: true }, since }
+    case "preparing":
+      return reaping("an earlier process was building its template", undefined, since)
+    case "converting":
+      return off(facts)
+        ? { state: { _tag: "Converting" }, since }
+        : reaping("it was found powered on on its way to be a template", undefined, since)
     case "reaping":
       return {
         state: { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : (journal.settlement ?? "release") },
@@ -102,21 +125,47 @@ const claimFrom = (annotation: Annotation, journal: Journal, since: number): Cla
   annotation.jobId === undefined || annotation.workerName === undefined
     ? undefined
     : {
-        jobId: annotation.jobId,
+        ...jobOf(annotation),
         region: journal.region ?? "",
         projectKey: journal.project ?? "",
         workerName: annotation.workerName,
         modelName: journal.model ?? "",
+        ...startedBy(annotation, journal.modelId),
         login: undefined,
         size: undefined,
         startedAt: annotation.workerStartTime ?? since
       }
 
+const startedBy = (annotation: Annotation, id: number | undefined): Pick<Claim, "model"> => {
+  const path = modelOf(annotation)?.path
+  return path === undefined || id === undefined ? {} : { model: { id, path } }
+}
+
+/** A machine that registers a V1 model carries job "0": none. */
+const jobOf = ({ jobId, registerOnly }: Annotation): Pick<Claim, "jobId" | "registers"> => ({
+  jobId: jobId === undefined || jobId === "0" ? "" : jobId,
+  ...(registerOnly ? { registers: true } : {})
+})
+
+/**
+ * A V1 template in the making, as the Go hatchery leaks it when a build fails (defect 77): it has its time to become one. Under another name it is
+ * a template that somebody made a machine of again, and theirs to look after.
+ */
+const leakedBuild = (facts: MachineFacts, annotation: Annotation, env: Env): Proof | undefined => {
+  if (!facts.name.endsWith("-tmp")) return undefined
+  const since = annotation.created ?? facts.createdAt ?? env.now
+  const until = since + env.times.templateMs
+  return until <= env.now
+    ? reaping("the building of its template was never finished", undefined, since)
+    : { state: { _tag: "Preparing", resumed: true }, since, until }
+}
+
 /**
  * A machine as the Go hatchery leaves it. One that still says `provisioning` under a name without the pool's prefix was claimed by
  * state A, which renames only. A start time may be missing: then the boot time, then the creation date counts (defect 75).
  */
-const byGoRules = (facts: MachineFacts, annotation: Annotation, env: Env): Proof => {
+const byGoRules = (facts: MachineFacts, annotation: Annotation, env: Env): Proof | undefined => {
+  if (annotation.model) return leakedBuild(facts, annotation, env)
   const since = annotation.workerStartTime ?? facts.bootedAt ?? annotation.created ?? facts.createdAt ?? env.now
   if (annotation.provisioning && facts.name.startsWith("provision-")) {
     if (!off(facts)) return { state: { _tag: "Booting" }, since }
@@ -125,12 +174,12 @@ const byGoRules = (facts: MachineFacts, annotation: Annotation, env: Env): Proof
       : { state: { _tag: "Provisioned" }, since }
   }
   const claim: Claim = {
-    // A machine that registers a V1 model carries job "0": none.
-    jobId: annotation.jobId === undefined || annotation.jobId === "0" ? "" : annotation.jobId,
+    ...jobOf(annotation),
     region: "",
     projectKey: "",
     workerName: facts.name,
     modelName: "",
+    ...startedBy(annotation, 0),
     login: undefined,
     size: undefined,
     startedAt: since

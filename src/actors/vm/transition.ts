@@ -34,7 +34,8 @@ import {
   isOff,
   reprove,
   wrote,
-  cloned
+  cloned,
+  templated
 } from "./moves.ts"
 import type { StateTag, Vm, VmState } from "./State.ts"
 import { claimOf, clonedForJob, reachable, unreachableReason } from "./State.ts"
@@ -47,11 +48,13 @@ const reapAgainMs = 60_000
 export const table: { readonly [S in StateTag]: Row<S> } = {
   Cloning: row<"Cloning">("the clone is being made; name, uuid and address were chosen before")(
     {
-      Cloned: cell(["Booting", "Powered", "Reaping"], "it exists; no longer wanted: reaped", (vm, event, env) =>
-        cloned({ ...vm, state: { ...vm.state, lost: false } }, env, { ref: event.ref })
+      Cloned: cell(
+        ["Booting", "Preparing", "Powered", "Reaping"],
+        "it exists; no longer wanted: reaped",
+        (vm, event, env) => cloned({ ...vm, state: { ...vm.state, lost: false } }, env, { ref: event.ref })
       ),
       Seen: cell(
-        ["Booting", "Renamed", "Reaping", "Ceded"],
+        ["Booting", "Preparing", "Renamed", "Reaping", "Ceded"],
         "lost answer: it exists after all; another owner: ceded",
         (vm, { facts }, env) => {
           // While the clone task runs the machine shows without its configuration.
@@ -63,7 +66,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       ),
       Gone: seenGone("it went while it was cloned"),
       Failed: cell(
-        ["Cloning", "Booting", "Renamed", "Reaping"],
+        ["Cloning", "Booting", "Preparing", "Renamed", "Reaping"],
         "outcome unknown: the inventory decides; else reaped",
         (vm, event, env) => {
           if (!event.unknown) return fail(vm, env, `cloning failed: ${event.reason}`)
@@ -121,7 +124,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
         enter(vm, { _tag: "Reserved", claim, cancelled: undefined }, env, { actions: [{ _tag: "PoolShrank" }] })
       ),
       Seen: seen(
-        ["Reaping", "Provisioned", "Booting", "Settling", "Renamed", "Running"],
+        ["Reaping", "Provisioned", "Booting", "Settling", "Renamed", "Running", "Preparing", "Converting"],
         "somebody wrote on it: what it proves to be; somebody powered it on: reaped",
         (vm, facts, env, before) => {
           if (rewritten(before, facts, env)) return reprove(vm, env, "somebody else wrote on it in the pool")
@@ -304,12 +307,64 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
     ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
   ),
 
+  Preparing: row<"Preparing">("the clone of a base image is prepared to be the template of a V1 model")(
+    {
+      Seen: seen(["Preparing", "Templated"], "noted; a template: done", (vm, facts, env) =>
+        facts.template ? templated(vm, env) : stay(vm)
+      ),
+      Gone: seenGone("it went while it was prepared"),
+      Done: cell(["Converting"], "prepared, and off", (vm, _, env) => enter(vm, { _tag: "Converting" }, env)),
+      Failed: failed("preparing the template"),
+      Deadline: late("preparing the template"),
+      Reap: asked(),
+      Reserve: tooLate()
+    },
+    ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Conceded", "Settled"]
+  ),
+
+  Converting: row<"Converting">("off; its annotation and the mark of a template are being written")(
+    {
+      Done: cell(["Templated"], "a template", (vm, _, env) => templated({ ...vm, ...wrote(vm) }, env)),
+      Seen: cell(
+        ["Templated", "Ceded"],
+        "another owner: ceded; a template: done; else noted",
+        (before, { facts }, env) => {
+          const vm = { ...before, facts }
+          if (!readable(facts)) return stay(vm)
+          if (owner(facts) !== env.hatchery) return cede(vm, env, "its annotation names another owner")
+          return facts.template ? templated(vm, env) : stay(vm)
+        }
+      ),
+      Gone: seenGone("it went while it became a template"),
+      Conceded: conceded(),
+      Failed: failed("making the template"),
+      Deadline: late("making the template"),
+      Reap: asked(),
+      Reserve: tooLate()
+    },
+    ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
+  ),
+
+  Templated: row<"Templated">("the template of a V1 model; no machine any more")({}, everyEvent),
+
   Held: row<"Held">(
     "cannot be acted upon: its host does not answer, vCenter asks a question, or does not tell what it is"
   )(
     {
       Seen: cell(
-        ["Held", "Ceded", "Booting", "Settling", "Provisioned", "Powered", "Running", "Returning", "Reaping"],
+        [
+          "Held",
+          "Ceded",
+          "Booting",
+          "Settling",
+          "Provisioned",
+          "Powered",
+          "Running",
+          "Returning",
+          "Preparing",
+          "Templated",
+          "Reaping"
+        ],
         "reachable again: on where it was, with the time it had left",
         (vm, { facts }, env) => {
           if (readable(facts) && owner(facts) !== env.hatchery)
@@ -415,6 +470,10 @@ export const workOf = (state: VmState): Work | undefined => {
       return state.overdue ? "inquire" : "bootstrap"
     case "Returning":
       return "unclaim"
+    case "Preparing":
+      return state.resumed === true ? undefined : "prepare"
+    case "Converting":
+      return "convert"
     case "Reaping":
       return "reap"
     default:

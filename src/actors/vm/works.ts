@@ -8,6 +8,7 @@ import type { VmEvent } from "./Event.ts"
 import { makeClaiming } from "./works/claim.ts"
 import { makeHatching } from "./works/hatch.ts"
 import { ending, type WorkContext } from "./works/kit.ts"
+import { makeBuilding } from "./works/build.ts"
 import { makeReaping } from "./works/reap.ts"
 import { makeWorking } from "./works/worker.ts"
 
@@ -15,6 +16,7 @@ export const makeWorks = Effect.gen(function* () {
   const { clone, boot, settle } = yield* makeHatching
   const { claim, take, unclaim } = yield* makeClaiming
   const { power, bootstrap } = yield* makeWorking
+  const { prepare, convert } = yield* makeBuilding
   const { seek, reap, inquire, settleJob } = yield* makeReaping
   const works: { readonly [W in Work]: (work: WorkContext) => Effect.Effect<VmEvent | undefined> } = {
     clone: (work) => ending(clone(work)),
@@ -27,6 +29,8 @@ export const makeWorks = Effect.gen(function* () {
     bootstrap: (work) => ending(bootstrap(work)),
     inquire: (work) => ending(inquire(work)),
     unclaim: (work) => ending(unclaim(work)),
+    prepare: (work) => ending(prepare(work)),
+    convert: (work) => ending(convert(work)),
     reap: (work) => ending(reap(work))
   }
   return { works, settleJob }

@@ -16,6 +16,7 @@ import { configProblem } from "./configProblem.ts"
 import { callFailed, retold } from "./faults.ts"
 import { MachineCalls } from "./MachineCalls.ts"
 import { Placement } from "./Placement.ts"
+import { makeMarking } from "./Marking.ts"
 import { makePower } from "./Power.ts"
 import { makeReconfigure } from "./Reconfigure.ts"
 import { Templates } from "./Templates.ts"
@@ -30,6 +31,7 @@ const make = Effect.gen(function* () {
   const { provision, times, vsphere } = yield* Settings
   const power = yield* makePower
   const reconfigure = yield* makeReconfigure
+  const marking = yield* makeMarking
   const templates = new Templates(vim, inventory)
 
   const clone = Effect.fn("VSphere.clone")(function* (plan: ClonePlan, accepted?: Effect.Effect<void>) {
@@ -122,6 +124,7 @@ const make = Effect.gen(function* () {
     shutdown: power.shutdown,
     powerOff: power.powerOff,
     destroy,
+    ...marking,
     logout: vim.logout
   })
 })

@@ -48,6 +48,8 @@ export const operations = [
   "PowerOffVM_Task",
   "ShutdownGuest",
   "Destroy_Task",
+  "MarkAsTemplate",
+  "Rename_Task",
   "CancelTask",
   "StartProgramInGuest",
   "ListProcessesInGuest",
@@ -64,6 +66,8 @@ export const mutations: ReadonlySet<VimOperation> = new Set([
   "PowerOffVM_Task",
   "ShutdownGuest",
   "Destroy_Task",
+  "MarkAsTemplate",
+  "Rename_Task",
   "StartProgramInGuest"
 ])
 

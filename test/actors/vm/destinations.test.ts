@@ -72,9 +72,14 @@ const entries: ReadonlyArray<Entry> = [
   { state, claim }
 ])
 
+const buildEntries: ReadonlyArray<Entry> = [
+  { state: "preparing", claim: undefined },
+  { state: "converting", claim: undefined }
+]
+
 /** What may be written on a machine: by this process, by another one of ours, by the Go hatchery, by others, by nobody. */
 const writings: ReadonlyArray<{ readonly annotation: string; readonly name: string }> = [
-  ...entries.flatMap((entry) =>
+  ...[...entries, ...buildEntries].flatMap((entry) =>
     [env, { ...env, instance: "another-process" }, { ...env, hatchery: "theirs" }].map((writer) => ({
       annotation: annotate({ ...blank, generation: 7 }, entry, writer),
       name: entry.claim?.workerName ?? blank.poolName
@@ -86,6 +91,10 @@ const writings: ReadonlyArray<{ readonly annotation: string; readonly name: stri
   },
   { annotation: JSON.stringify({ hatchery_name: "ours", worker_name: "worker-1", job_id: "job-2" }), name: "worker-1" },
   { annotation: JSON.stringify({ hatchery_name: "ours", model: true }), name: "template" },
+  {
+    annotation: JSON.stringify({ hatchery_name: "ours", model: true, created: new Date(env.now).toISOString() }),
+    name: "debian-tmp"
+  },
   { annotation: "somebody's note", name: "provision-v2-1" }
 ]
 
@@ -95,6 +104,7 @@ const conditions: ReadonlyArray<Partial<MachineFacts>> = [
   { power: "poweredOff", guest: { ...bare.guest, customization: "SUCCEEDED" } },
   { power: "poweredOff", guest: { ...bare.guest, customization: "FAILED" } },
   { power: "suspended" },
+  { template: true },
   { connection: "disconnected" },
   { question: "which one?" }
 ]
@@ -112,6 +122,8 @@ const holdable: ReadonlyArray<HoldableState> = [
     [false, true].map((resumed) => ({ _tag: "Running", claim, signedIn, resumed }) as const)
   ),
   { _tag: "Returning" },
+  { _tag: "Preparing" },
+  { _tag: "Preparing", resumed: true },
   { _tag: "Reaping", claim: undefined, settlement: "none" },
   ...(["none", "release", "fail"] as const).map((settlement) => ({ _tag: "Reaping", claim, settlement }) as const)
 ]
@@ -121,6 +133,7 @@ const allStates: ReadonlyArray<VmState> = [
     { _tag: "Cloning", lost } as const,
     { _tag: "Cloning", lost, claim } as const,
     { _tag: "Cloning", lost, cancelled: "not wanted" } as const,
+    { _tag: "Cloning", lost, builds: true } as const,
     { _tag: "Cloning", lost, claim, cancelled: "not wanted" } as const
   ]),
   ...[undefined, "not wanted"].flatMap((cancelled) => [
@@ -129,6 +142,8 @@ const allStates: ReadonlyArray<VmState> = [
   ]),
   ...holdable,
   ...holdable.map((was) => ({ _tag: "Held", was, remaining: 500 }) as const),
+  { _tag: "Converting" },
+  { _tag: "Templated" },
   { _tag: "Reaped" },
   { _tag: "Ceded" }
 ]
@@ -196,8 +211,8 @@ describe("the transition table, over each state and each event", () => {
     if (from !== to) taken.add(name)
     if (isEnd(step.vm.state) !== (step.vm.deadline === undefined)) wrong.deadline.add(name)
     if (isEnd(before.state) && step.vm !== before) wrong.ended.add(name)
-    if (from !== "Reaped" && (to === "Reaped") !== step.actions.some(({ _tag }) => _tag === "FreeIp"))
-      wrong.worth.add(name)
+    const frees = to === "Reaped" || to === "Templated"
+    if (!isEnd(before.state) && frees !== step.actions.some(({ _tag }) => _tag === "FreeIp")) wrong.worth.add(name)
     const job = claimOf(before.state)?.jobId
     const kept = job === undefined || claimOf(step.vm.state)?.jobId === job
     const told = step.actions.some((action) => action._tag === "ReturnJob" && action.claim.jobId === job)

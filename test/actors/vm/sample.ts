@@ -146,6 +146,11 @@ export const states = {
     was: { _tag: "Running", claim, signedIn: false, resumed: false },
     remaining: 4 * minute
   },
+  building: { _tag: "Cloning", lost: false, builds: true },
+  preparing: { _tag: "Preparing" },
+  converting: { _tag: "Converting" },
+  heldPreparing: { _tag: "Held", was: { _tag: "Preparing", resumed: true }, remaining: 4 * minute },
+  templated: { _tag: "Templated" },
   reaping: { _tag: "Reaping", claim: undefined, settlement: "none" },
   unsettled: { _tag: "Reaping", claim, settlement: "release" },
   reaped: { _tag: "Reaped" },

@@ -21,7 +21,7 @@ describe("the table", () => {
       const first = after(vm, frozen(event), frozen(env))
       assert.deepStrictEqual(after(vm, event, env), first)
     }
-    assert.strictEqual(all.length, 26 * 26)
+    assert.strictEqual(all.length, 31 * 26)
   })
 
   it("gives every state but the ends a deadline, wherever it comes from", () => {
@@ -32,7 +32,7 @@ describe("the table", () => {
   })
 
   it("changes nothing after the end", () => {
-    for (const state of [states.reaped, states.ceded])
+    for (const state of [states.reaped, states.ceded, states.templated])
       for (const event of sample.events) {
         const vm = machine(state)
         assert.deepStrictEqual(after(vm, event), { vm, actions: [], entered: false })
@@ -44,7 +44,8 @@ describe("the table", () => {
       if (isEnd(state)) continue
       const step = after(machine(state), event)
       const count = (tag: Action["_tag"]) => asks(step).filter((one) => one === tag).length
-      assert.strictEqual(count("FreeIp"), step.vm.state._tag === "Reaped" ? 1 : 0)
+      const { _tag } = step.vm.state
+      assert.strictEqual(count("FreeIp"), _tag === "Reaped" || _tag === "Templated" ? 1 : 0)
       if (isEnd(step.vm.state)) assert.strictEqual(count("FreeCapacity"), 1)
       const cloned = state._tag === "Cloning" && step.vm.state._tag !== "Cloning"
       assert.strictEqual(count("CloneEnded"), cloned ? 1 : 0, `${state._tag} on ${event._tag}`)

@@ -5,7 +5,7 @@ import { IpPool } from "../../../services/IpPool.ts"
 import { VSphere } from "../../../services/VSphere.ts"
 import { annotate } from "../annotate.ts"
 import type { VmEvent } from "../Event.ts"
-import { claimOf, nameOf } from "../State.ts"
+import { claimOf, isBuild, nameOf } from "../State.ts"
 import { done, patience, persist, refOf, type WorkContext } from "./kit.ts"
 import { makeRecord } from "./record.ts"
 import { makeTaking } from "./take.ts"
@@ -22,7 +22,8 @@ export const makeHatching = Effect.gen(function* () {
       const vm = work.vm()
       const claim = claimOf(vm.state)
       const addressing = yield* ips.lease(vm.id)
-      const annotation = annotate(vm, { state: "booting", claim }, yield* work.env)
+      const state = isBuild(vm.state) ? "preparing" : "booting"
+      const annotation = annotate(vm, { state, claim }, yield* work.env)
       const plan = { id: vm.id, name: nameOf(vm), template: vm.template, annotation, addressing, flavor: claim?.size }
       const ref = yield* vsphere
         .clone(plan, accepted)
@@ -46,7 +47,9 @@ export const makeHatching = Effect.gen(function* () {
   return {
     clone: (work: WorkContext) => {
       const claim = claimOf(work.vm().state)
-      return claim === undefined ? clone(work, Effect.void) : cloneForJob(work, claim.region, claim.jobId)
+      return claim === undefined || claim.registers === true
+        ? clone(work, Effect.void)
+        : cloneForJob(work, claim.region, claim.jobId)
     },
 
     boot: Effect.fnUntraced(function* (work: WorkContext) {

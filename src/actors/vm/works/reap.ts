@@ -11,6 +11,7 @@ import type { Claim, Settlement, Vm } from "../State.ts"
 import { claimOf, nameOf } from "../State.ts"
 import { patience, persist, type WorkContext } from "./kit.ts"
 import { makeRecord } from "./record.ts"
+import { makeRegistration } from "./registration.ts"
 
 /** A call has come to vCenter within this, or never will: four times as long as its answer is waited for. */
 const arrival = "1 minute"
@@ -21,6 +22,7 @@ export const makeReaping = Effect.gen(function* () {
   const settings = yield* Settings
   const vsphere = yield* VSphere
   const record = yield* makeRecord
+  const registration = yield* makeRegistration
 
   /** The machine of an actor that does not know it yet. One whose uuid cannot be read, or does not show yet, is known by its name. */
   const lookUp = (vm: Vm): Effect.Effect<MachineRef | undefined> =>
@@ -64,9 +66,10 @@ export const makeReaping = Effect.gen(function* () {
       const { claim: claimed, settlement } = vm.state
       const known = { ...work, vm: () => ({ ...work.vm(), ref }) }
       yield* record(known, { state: "reaping", claim: claimed, reason: vm.reason, settlement })
+      const log = claimed?.registers === true && settlement !== "none" ? yield* registrationLog(claimed, ref) : ""
       yield* persist(Effect.andThen(inventory.certain, vsphere.powerOff(ref)))
       if (claimed !== undefined) {
-        const waits = yield* settleJob(work, claimed, settlement, vm.reason ?? "its machine is removed")
+        const waits = yield* settleJob(work, claimed, settlement, vm.reason ?? "its machine is removed", log)
         yield* work.tell({ _tag: "Settled", waits })
       }
       yield* persist(Effect.andThen(inventory.certain, vsphere.destroy(ref)))
@@ -86,8 +89,15 @@ export const makeReaping = Effect.gen(function* () {
       )
   )
 
-  /** True when the job is in the queue again. */
-  const settle = Effect.fnUntraced(function* (claimed: Claim, settlement: Settlement, reason: string) {
+  const registrationLog = ({ model }: Claim, ref: MachineRef) =>
+    model === undefined ? Effect.succeed("") : registration.log(model.path, ref)
+
+  /** True when the job is in the queue again. A worker without one was to register its model. */
+  const settle = Effect.fnUntraced(function* (claimed: Claim, settlement: Settlement, reason: string, log = "") {
+    if (claimed.jobId === "") {
+      if (claimed.model !== undefined) yield* registration.failed(claimed.model.path, reason, log)
+      return false
+    }
     const region = claimed.region === "" ? yield* cds.region : claimed.region
     const { job } = yield* cds.job(region, claimed.jobId)
     if (isFinal(job.status) || job.hatcheryName !== settings.cds.name) return job.status === "Waiting"
@@ -111,7 +121,7 @@ export const makeReaping = Effect.gen(function* () {
   })
 
   /**
-   * What becomes of the job (defects 68, 69, 74). CDS does not test the status of a release, so it is read first; a job that another machine
+   * What becomes of the job, or of the registration (defects 68, 69, 74). CDS does not test the status of a release, so it is read first; a job that another machine
    * of ours carries by now is left alone. CDS takes back what is left by itself after 600 s, so this is tried for two minutes only. True when
    * the job may be in the queue again.
    */
@@ -119,18 +129,23 @@ export const makeReaping = Effect.gen(function* () {
     work: Pick<WorkContext, "carriedElsewhere">,
     claimed: Claim,
     settlement: Settlement,
-    reason: string
+    reason: string,
+    log = ""
   ) {
-    if (settlement === "none" || claimed.jobId === "" || work.carriedElsewhere(claimed.jobId)) return false
-    return yield* persist(settle(claimed, settlement, reason)).pipe(
+    const idle = claimed.jobId === "" ? claimed.registers !== true : work.carriedElsewhere(claimed.jobId)
+    if (settlement === "none" || idle) return false
+    return yield* persist(settle(claimed, settlement, reason, log)).pipe(
       Effect.timeout("2 minutes"),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Effect.interrupt
-          : Effect.as(Effect.logWarning(`the job ${claimed.jobId} is left to CDS`, cause), true)
+          : Effect.as(Effect.logWarning(`${subjectOf(claimed)} is left to CDS`, cause), claimed.jobId !== "")
       )
     )
   })
 
   return { seek, reap, inquire, settleJob }
 })
+
+const subjectOf = ({ jobId, model }: Claim): string =>
+  jobId === "" ? `the registration of ${model?.path ?? "a model"}` : `the job ${jobId}`

@@ -11,6 +11,7 @@ import type { Handler } from "./operations/Handler.ts"
 import * as Power from "./operations/PowerOperations.ts"
 import { reconfigureTask } from "./operations/ReconfigureOperation.ts"
 import * as Service from "./operations/ServiceOperations.ts"
+import * as Template from "./operations/TemplateOperations.ts"
 import { userSession } from "./Session.ts"
 import { attempt } from "./Task.ts"
 import { Fault, copy, refuse } from "./Wire.ts"
@@ -36,6 +37,8 @@ const handlers: Record<Exclude<VimOperation, Public>, Handler> = {
   PowerOffVM_Task: Power.powerOffTask,
   ShutdownGuest: Power.shutdownGuest,
   Destroy_Task: Power.destroyTask,
+  MarkAsTemplate: Template.markAsTemplate,
+  Rename_Task: Template.renameTask,
   CancelTask: Power.cancelTask,
   StartProgramInGuest: Guest.startProgram,
   ListProcessesInGuest: Guest.listProcesses,

@@ -1,0 +1,247 @@
+/**
+ * Looks after the V1 models: each has a template that was built from its base image and carries its stamp, and CDS knows what its workers can do
+ * (seed 001 sections 4.1 and 6.7; cds-contract 10.7). What there is, is read from the inventory at each look; nothing is remembered but failures.
+ */
+import { Clock, Context, Effect, Fiber, Layer, Queue, Stream } from "effect"
+import type { MachineFacts } from "../schema/Machine.ts"
+import { type ModelV1, mostSpawnErrors, needsRegistration, pathOf, sameStamp, stampOf } from "../schema/ModelV1.ts"
+import { Capacity } from "../services/Capacity.ts"
+import { Cds } from "../services/Cds.ts"
+import { EventLog } from "../services/EventLog.ts"
+import { Ids } from "../services/Ids.ts"
+import { Inventory } from "../services/Inventory.ts"
+import { IpPool } from "../services/IpPool.ts"
+import { Settings } from "../services/Settings.ts"
+import { VSphere } from "../services/VSphere.ts"
+import { asideName, buildName, retired, standingOf, templatesOf } from "./modelTemplates.ts"
+import { Registry } from "./Registry.ts"
+import { Signals, type Signal } from "./Signals.ts"
+import { Troubles } from "./Troubles.ts"
+import { newborn } from "./vm/newborn.ts"
+import { makeRegistration } from "./vm/works/registration.ts"
+import { type Claim, claimOf, isBuild } from "./vm/State.ts"
+import { WorkerModels } from "./WorkerModels.ts"
+
+export class Registrar extends Context.Service<
+  Registrar,
+  {
+    /** Never ends by itself. */
+    readonly run: Effect.Effect<void>
+  }
+>()("rookery/actors/Registrar") {
+  static readonly layer = Layer.effect(
+    Registrar,
+    Effect.gen(function* () {
+      const capacity = yield* Capacity
+      const cds = yield* Cds
+      const ids = yield* Ids
+      const inventory = yield* Inventory
+      const ips = yield* IpPool
+      const log = yield* EventLog
+      const registration = yield* makeRegistration
+      const registry = yield* Registry
+      const settings = yield* Settings
+      const signals = yield* Signals
+      const vsphere = yield* VSphere
+      const workerModels = yield* WorkerModels
+      const hatchery = settings.cds.name
+      const limit = settings.maxConcurrentRegistering
+      const wake = yield* Queue.dropping<void>(1)
+      const troubles = new Troubles()
+      /** Why a model gets no template or no registration, as last told. */
+      const told = new Map<string, string>()
+
+      const machines = Effect.map(inventory.view, (view) => [...view.machines.values()])
+
+      const tell = Effect.fnUntraced(function* (path: string, reason: string) {
+        if (told.get(path) === reason) return
+        told.set(path, reason)
+        yield* Effect.logWarning(`the V1 model ${path}: ${reason}`)
+        yield* log.append({ kind: "decision", subject: path, text: reason })
+      })
+
+      const failed = Effect.fnUntraced(function* (path: string, reason: string) {
+        const { news } = troubles.again(path, reason, yield* Clock.currentTimeMillis)
+        if (news) yield* Effect.logWarning(`the template of the V1 model ${path} cannot be built: ${reason}`)
+        yield* log.append({ kind: "decision", subject: path, text: `building failed: ${reason}` })
+        const [error = reason, ...tail] = reason.split("\n")
+        yield* Effect.catch(registration.failed(path, error, tail.join("\n")), (failure) =>
+          Effect.logWarning(`CDS could not be told about the V1 model ${path}: ${failure.message}`)
+        )
+      })
+
+      const rename = Effect.fnUntraced(function* ({ ref, name }: MachineFacts, to: string) {
+        yield* vsphere.rename(ref, to)
+        yield* log.append({ kind: "decision", subject: name, text: `renamed to ${to}` })
+      })
+
+      /** Out of the way of its successor, under a name that says what it was. */
+      const putAside = Effect.fnUntraced(function* (older: MachineFacts) {
+        const [known] = templatesOf([older], hatchery)
+        if (known !== undefined) yield* rename(older, asideName(known.stamp))
+      })
+
+      const atWork = () =>
+        [...registry.machines.values()].filter(
+          ({ vm: { state } }) => isBuild(state) || (claimOf(state)?.registers === true && state._tag !== "Reaping")
+        ).length
+
+      /** Nothing more is begun for a model that fails, or while as much is going on as may. */
+      const mayBegin = Effect.fnUntraced(function* (model: ModelV1) {
+        const path = pathOf(model)
+        if (model.spawnErrors > mostSpawnErrors) {
+          yield* tell(path, `it failed ${model.spawnErrors} times and is left alone until it is changed in CDS`)
+          return false
+        }
+        return atWork() < limit && !troubles.isPausing(path, yield* Clock.currentTimeMillis)
+      })
+
+      /** Name, uuid and address are chosen before anything is sent (design, "Intent before action"). */
+      const build = Effect.fnUntraced(function* (model: ModelV1) {
+        const name = buildName(model)
+        const isOn = (yield* machines).some((facts) => facts.name === name)
+        const coming = [...registry.machines.values()].some(({ vm }) => isBuild(vm.state) && vm.poolName === name)
+        if (isOn || coming || !(yield* mayBegin(model))) return
+        const path = pathOf(model)
+        const id = yield* ids.uuid
+        const made = Effect.gen(function* () {
+          if (model.image === "") return yield* Effect.fail({ message: "it has no image" })
+          yield* vsphere.template(model.image)
+          const addressing = yield* ips.lease(id)
+          const ip = addressing._tag === "Static" ? addressing.ip : undefined
+          const now = yield* Clock.currentTimeMillis
+          const conception = { id, template: model.image, model: stampOf(model), poolName: name, ip, now }
+          yield* registry.spawn(newborn({ ...conception, claim: undefined, builds: true }, settings.times))
+          told.delete(path)
+          yield* log.append({ kind: "decision", subject: path, text: `its template is built from ${model.image}` })
+        })
+        yield* made.pipe(
+          Effect.onError(() => ips.release(id)),
+          Effect.catch(({ message }) => failed(path, message))
+        )
+      })
+
+      const isRegistering = (path: string) =>
+        [...registry.machines.values()].some(({ vm }) => {
+          const claim = claimOf(vm.state)
+          return claim?.registers === true && claim.model?.path === path
+        })
+
+      /** The list may be seconds old: a model that was registered meanwhile is left alone. */
+      const stillNeeded = (model: ModelV1) =>
+        Effect.map(cds.models, (models) =>
+          models.some((one) => one.id === model.id && sameStamp(stampOf(one), stampOf(model)) && needsRegistration(one))
+        )
+
+      /** Booked before there is a machine, so that two hatcheries do not clone for the same; a booking ends by itself after six minutes. */
+      const register = Effect.fnUntraced(function* (model: ModelV1) {
+        const path = pathOf(model)
+        if (isRegistering(path) || !(yield* mayBegin(model)) || !(yield* stillNeeded(model))) return
+        const { size } = yield* vsphere.template(model.name)
+        const id = yield* ids.uuid
+        const made = Effect.gen(function* () {
+          yield* capacity.reserve(id, size)
+          const addressing = yield* ips.lease(id)
+          const ip = addressing._tag === "Static" ? addressing.ip : undefined
+          yield* cds.bookModel(model)
+          const now = yield* Clock.currentTimeMillis
+          const claim: Claim = {
+            jobId: "",
+            registers: true,
+            region: "",
+            projectKey: "",
+            workerName: yield* ids.workerName(`register-${model.name}`),
+            modelName: path,
+            model: { id: model.id, path },
+            login: undefined,
+            size: undefined,
+            startedAt: now
+          }
+          const conception = { id, template: model.name, model: stampOf(model), poolName: claim.workerName, ip, now }
+          yield* registry.spawn(newborn({ ...conception, claim }, settings.times))
+          told.delete(path)
+          yield* log.append({ kind: "decision", subject: path, text: `it is registered by ${claim.workerName}` })
+        })
+        yield* Effect.onError(made, () => Effect.andThen(ips.release(id), capacity.release(id)))
+      })
+
+      /** What there is to be done for one model now. */
+      const tend = Effect.fnUntraced(function* (model: ModelV1) {
+        const standing = standingOf(model, yield* machines, hatchery)
+        switch (standing._tag) {
+          case "Taken":
+            return yield* tell(pathOf(model), standing.reason)
+          case "Missing":
+            if (standing.older !== undefined) yield* putAside(standing.older)
+            return yield* build(model)
+          case "Aside":
+            if (standing.older !== undefined) yield* putAside(standing.older)
+            yield* rename(standing.template, model.name)
+            return needsRegistration(model) ? yield* register(model) : undefined
+          case "Ready":
+            return needsRegistration(model) ? yield* register(model) : undefined
+        }
+      })
+
+      const retire = Effect.gen(function* () {
+        const all = yield* machines
+        if (all.some(({ unreadable }) => unreadable.length > 0)) return
+        for (const old of retired(
+          all,
+          [...registry.machines.values()].map(({ vm }) => vm),
+          hatchery
+        )) {
+          yield* inventory.certain
+          yield* vsphere.destroy(old.ref)
+          yield* log.append({ kind: "decision", subject: old.name, text: "no machine descends from it: removed" })
+        }
+      })
+
+      const pass = Effect.gen(function* () {
+        const known = yield* workerModels.list
+        if (known === undefined || !(yield* inventory.view).complete || (yield* inventory.doubt) !== undefined) return
+        const ours = known.models.filter(({ type }) => type === "vsphere").toSorted(byNeed)
+        for (const model of ours)
+          yield* tend(model).pipe(
+            Effect.catch((error) => tell(pathOf(model), "reason" in error ? error.reason : error.message))
+          )
+        yield* Effect.catch(retire, ({ message }) => Effect.logWarning(`an old template stays: ${message}`))
+      }).pipe(Effect.withSpan("Registrar.pass"))
+
+      const heard = (signal: Signal): Effect.Effect<void> => {
+        switch (signal._tag) {
+          case "Built":
+            return Effect.sync(() => {
+              troubles.forget(signal.pool)
+              Queue.offerUnsafe(wake, undefined)
+            })
+          case "BuildFailed":
+            return failed(signal.pool, signal.reason)
+          default:
+            return Effect.void
+        }
+      }
+
+      const passes = Effect.gen(function* () {
+        yield* workerModels.first
+        while (true) {
+          yield* pass
+          yield* Effect.timeoutOption(Queue.take(wake), settings.times.registerMs)
+        }
+      })
+
+      return Registrar.of({
+        run: Effect.gen(function* () {
+          const listening = yield* Effect.forkChild(Stream.runForEach(signals.all, heard))
+          yield* Effect.raceFirst(passes, Fiber.join(listening))
+        })
+      })
+    })
+  )
+}
+
+const need = ({ needRegistration, checkRegistration }: ModelV1): number =>
+  (needRegistration ? 2 : 0) + (checkRegistration ? 1 : 0)
+
+/** Those in most need first, then by their names. */
+const byNeed = (a: ModelV1, b: ModelV1): number => need(b) - need(a) || (pathOf(a) < pathOf(b) ? -1 : 1)

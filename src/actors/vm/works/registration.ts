@@ -1,0 +1,35 @@
+/** What CDS is told when a V1 model could not be registered: why, and the end of the worker's log (vsphere-behaviour 11.4). */
+import { Effect } from "effect"
+import type { MachineRef } from "../../../schema/Machine.ts"
+import { needsRegistration, pathOf } from "../../../schema/ModelV1.ts"
+import { Cds } from "../../../services/Cds.ts"
+import { Guest } from "../../../services/Guest.ts"
+import { persist } from "./kit.ts"
+import { makeModelLogin } from "./login.ts"
+
+/** Where a worker that registers its model writes in the guest (cds-contract 9.5). */
+export const registerLog = "/tmp/worker.register.log"
+
+export const makeRegistration = Effect.gen(function* () {
+  const cds = yield* Cds
+  const guest = yield* Guest
+  const loginOf = yield* makeModelLogin
+
+  return {
+    /** The end of the log while the machine is still on; empty when it cannot be had soon. */
+    log: (path: string, ref: MachineRef): Effect.Effect<string> =>
+      loginOf(path).pipe(
+        Effect.flatMap((login) =>
+          login === undefined ? Effect.succeed("") : guest.tail(ref, login, registerLog, 2_000)
+        ),
+        Effect.timeoutOrElse({ duration: "15 seconds", orElse: () => Effect.succeed("") }),
+        Effect.orElseSucceed(() => "")
+      ),
+
+    /** CDS is asked first: a model that is registered by now, or gone, has no error (lesson of a stale list, vsphere-behaviour 14). */
+    failed: Effect.fnUntraced(function* (path: string, reason: string, log: string) {
+      const model = (yield* persist(cds.models)).find((one) => pathOf(one) === path)
+      if (model !== undefined && needsRegistration(model)) yield* persist(cds.failModel(model, reason, log))
+    })
+  }
+})

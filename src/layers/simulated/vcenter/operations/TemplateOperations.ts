@@ -1,0 +1,26 @@
+/** MarkAsTemplate, which is no task and done at once, and Rename_Task. */
+import * as Args from "../Args.ts"
+import { mustBePowered, mustBeReachable, nextVersion } from "../Power.ts"
+import { escapeName } from "../Tree.ts"
+import { refuse } from "../Wire.ts"
+import { machineOf } from "./Handler.ts"
+import type { Handler } from "./Handler.ts"
+import { machineTask } from "./PowerOperations.ts"
+
+export const markAsTemplate: Handler = (core, call) => {
+  const machine = machineOf(core, call.self)
+  mustBeReachable(machine)
+  if (machine.template) refuse("NotSupported", "It is a template already.")
+  mustBePowered(machine, "poweredOff")
+  core.store.update(machine, { template: true, pool: undefined, ...nextVersion(core) })
+  return undefined
+}
+
+export const renameTask: Handler = (core, call) => {
+  const name = Args.required("newName", Args.text(call.args["newName"]))
+  if (name === "") Args.invalidArgument("newName", "A name cannot be empty.")
+  return machineTask(core, call, "ManagedEntity.rename", core.timings().reconfigureMs, (machine) => {
+    core.tree.rename(machine, escapeName(name))
+    core.store.update(machine, nextVersion(core))
+  })
+}

@@ -1,0 +1,42 @@
+/** What is done to templates: a machine becomes one, and it gets another name. */
+import { Effect } from "effect"
+import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
+import { Settings } from "../../services/Settings.ts"
+import { callFailed } from "./faults.ts"
+import { MachineCalls, machineRef } from "./MachineCalls.ts"
+import { VimSession } from "./VimSession.ts"
+
+const isTemplate = ({ template }: MachineFacts): boolean => template
+
+export const makeMarking = Effect.gen(function* () {
+  const vim = yield* VimSession
+  const calls = yield* MachineCalls
+  const { times } = yield* Settings
+
+  return {
+    markAsTemplate: Effect.fn("VSphere.markAsTemplate")(function* (ref: MachineRef) {
+      if (isTemplate(yield* calls.ours("MarkAsTemplate", ref))) return
+      yield* vim.call("MarkAsTemplate", { _this: machineRef(ref) }).pipe(
+        Effect.asVoid,
+        Effect.mapError(callFailed("MarkAsTemplate")),
+        Effect.catchIf(
+          (error) => error.kind === "unknown",
+          (error) => calls.lookFor(ref, isTemplate, error)
+        )
+      )
+      yield* calls.settled(ref, isTemplate)
+    }),
+
+    rename: Effect.fn("VSphere.rename")(function* (ref: MachineRef, name: string) {
+      const holds = (facts: MachineFacts) => facts.name === name
+      if (holds(yield* calls.ours("Rename_Task", ref))) return
+      yield* calls.run("Rename_Task", ref, { newName: name }, times.taskMs).pipe(
+        Effect.catchIf(
+          (error) => error.kind === "unknown",
+          (error) => calls.lookFor(ref, holds, error)
+        )
+      )
+      yield* calls.settled(ref, holds)
+    })
+  }
+})
