@@ -61,14 +61,23 @@ export const signin = (api: SimCds, changes: Readonly<Record<string, unknown>> =
 
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
-/** A worker's token as the hatchery signs it. */
-export const workerToken = (jobId: string, name: string, now: number, alg = "RS512", key = hatcheryKey): string => {
+/** A worker's token as the hatchery signs it, with these claims under `Worker`. */
+export const signedToken = (
+  worker: Readonly<Record<string, unknown>>,
+  name: string,
+  now: number,
+  alg = "RS512",
+  key = hatcheryKey
+): string => {
   const iat = Math.floor(now / 1000)
-  const worker = { worker_model: name, model_name: "debian", run_job_id: jobId, hatchery_name: "rookery" }
-  const claims = { iss: "rookery", sub: name, jti: "1", iat, exp: iat + 3600, Worker: worker }
+  const own = { worker_model: name, hatchery_name: "rookery", ...worker }
+  const claims = { iss: "rookery", sub: name, jti: "1", iat, exp: iat + 3600, Worker: own }
   const signed = `${part({ alg, typ: "JWT" })}.${part(claims)}`
   return `${signed}.${sign("sha512", Buffer.from(signed), key).toString("base64url")}`
 }
+
+export const workerToken = (jobId: string, name: string, now: number, alg = "RS512", key = hatcheryKey): string =>
+  signedToken({ model_name: "debian", run_job_id: jobId }, name, now, alg, key)
 
 const jobPath = (id: string): string => `/v2/queue/default/job/${id}`
 

@@ -9,6 +9,7 @@ import { WebSocket } from "ws"
 import { exampleConfig, front } from "../../../../src/layers/simulated/cds/Front.ts"
 import type { Front } from "../../../../src/layers/simulated/cds/Front.ts"
 import { apiKeys, hatchery, hatcheryPem, publicKey, workerToken } from "./caller.ts"
+import * as V1 from "./v1/caller.ts"
 
 const served = front({ keys: apiKeys, timings: { workerBeatMs: 200 } })
 
@@ -69,6 +70,27 @@ it.live("The control port orders jobs, sets faults, and shows jobs and state", (
   })
 )
 
+it.live("The control port orders V1 jobs, adds models, deletes a service, and shows the V1 side", () =>
+  Effect.gen(function* () {
+    const it = yield* served
+    yield* V1.signin(it.api)
+    const made = yield* post(`${it.controlUrl}/v1/jobs`, { count: 2, region: "west" })
+    assert.deepStrictEqual((yield* Effect.promise(() => made.json() as Promise<any>)).ids, ["1", "2"])
+    assert.strictEqual((yield* jsonOf(`${it.controlUrl}/jobs/2`)).region, "west")
+    yield* post(`${it.controlUrl}/jobs/2/stop`, {})
+    assert.strictEqual((yield* post(`${it.controlUrl}/v1/models`, { name: "deb" })).status, 204)
+    assert.strictEqual((yield* post(`${it.controlUrl}/v1/models`, { nam: "deb" })).status, 400)
+    assert.strictEqual((yield* post(`${it.controlUrl}/v1/models-as-code`, { path: "P/v/r/deb" })).status, 204)
+    const { counts, v1 } = yield* jsonOf(`${it.controlUrl}/state`)
+    assert.deepInclude(counts, { waiting: 1, stopped: 1 })
+    assert.strictEqual(v1.services[0].name, "rookery")
+    assert.strictEqual(v1.models[0].needRegistration, true)
+    const gone = yield* Effect.promise(() => fetch(`${it.controlUrl}/v1/services/rookery`, { method: "DELETE" }))
+    assert.strictEqual(gone.status, 204)
+    assert.strictEqual(it.api.state.v1.services.size, 0)
+  })
+)
+
 it.live("A dropped call ends the connection without an answer", () =>
   Effect.gen(function* () {
     const it = yield* served
@@ -111,7 +133,7 @@ const toolsHere = (names: ReadonlyArray<string>): ReadonlyArray<readonly [string
 const smallTools = ["sh", "sed", "base64", "mktemp", "rm", "sleep", "date", "cat"]
 
 /** Downloads the worker from the front and runs it in a folder of its own, with only the small tools and this downloader in its PATH. */
-const runWorker = (it: Front, config: string, downloader = "curl") =>
+const runWorker = (it: Front, config: string, downloader = "curl", args: ReadonlyArray<string> = []) =>
   Effect.gen(function* () {
     const folder = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "cds-worker-"))),
@@ -125,7 +147,7 @@ const runWorker = (it: Front, config: string, downloader = "curl") =>
     for (const [name, path] of toolsHere([...smallTools, downloader])) symlinkSync(path, join(bin, name))
     const env = { PATH: bin, CDS_CONFIG: Buffer.from(config).toString("base64"), TMPDIR: folder }
     return yield* Effect.callback<Ended>((resume) => {
-      const child = execFile(script, { env }, (error, stdout, stderr) =>
+      const child = execFile(script, args, { env }, (error, stdout, stderr) =>
         resume(Effect.succeed({ code: Number(error?.code ?? 0), output: stdout + stderr }))
       )
       return Effect.sync(() => child.kill())
@@ -172,6 +194,57 @@ for (const downloader of ["curl", "wget"]) {
       })
   )
 }
+
+/** A front with a V1 hatchery, and the configuration of a worker of it. */
+const bookedV1 = (id: string, keys: Readonly<Record<string, unknown>>, choice: V1.WorkerChoice = {}) =>
+  Effect.gen(function* () {
+    const it = yield* served
+    const hatch = yield* V1.hatchery(it.api)
+    const { id: modelId } = yield* it.api.addModel({ name: "deb" })
+    const { run_job_id: _, ...config } = configOf(it, "", V1.workerToken(id, Date.now(), { ...choice, modelId }))
+    return { it, hatch, config: JSON.stringify({ ...config, region: undefined, ...keys }, null, 2) }
+  })
+
+for (const downloader of ["curl", "wget"]) {
+  it.live.skipIf(toolsHere([downloader]).length === 0)(
+    `The shell worker runs a V1 job for real with ${downloader}, and tries again what failed`,
+    () =>
+      Effect.gen(function* () {
+        const { it, hatch, config } = yield* bookedV1("1", { booked_job_id: 1 })
+        yield* it.api.enqueueV1({ durationMs: 500, outcome: "Fail" })
+        yield* hatch.book("1")
+        yield* it.api.fault({ kind: "answer", status: 500, path: "/take" })
+        const { code, output } = yield* runWorker(it, config, downloader)
+        assert.strictEqual(code, 0, output)
+        assert.include(output, "worker stoic-heron: ran job 1: Fail")
+        assert.deepStrictEqual(yield* V1.statuses(it.api, "1"), ["Waiting", "Scheduling", "Building", "Fail"])
+        assert.strictEqual([...it.api.state.v1.workers.values()][0]?.status, "Disabled")
+        assert.deepStrictEqual(yield* it.api.violations, [])
+      })
+  )
+}
+
+it.live("The shell worker ends at its next beat with 0 when its V1 job was stopped", () =>
+  Effect.gen(function* () {
+    const { it, hatch, config } = yield* bookedV1("1", { booked_job_id: 1 })
+    yield* it.api.enqueueV1({ durationMs: 60_000, cancel: { on: "Building", afterMs: 10 } })
+    yield* hatch.book("1")
+    const { code, output } = yield* runWorker(it, config)
+    assert.strictEqual(code, 0, output)
+    assert.include(output, "job 1 has ended without us")
+    assert.strictEqual((yield* it.api.job("1"))?.status, "Stopped")
+  })
+)
+
+it.live("The shell worker started as `worker register` registers its model", () =>
+  Effect.gen(function* () {
+    const { it, config } = yield* bookedV1("", {})
+    const { code, output } = yield* runWorker(it, config, "curl", ["register"])
+    assert.strictEqual(code, 0, output)
+    assert.deepInclude([...it.api.state.v1.models.values()][0], { needRegistration: false, registeredOs: "linux" })
+    assert.strictEqual((yield* runWorker(it, config)).code, 2)
+  })
+)
 
 it.live("The shell worker exits with 1 and the API's words when it may not sign in", () =>
   Effect.gen(function* () {

@@ -18,7 +18,7 @@ export interface JobRecordV1 extends AnyJob {
   readonly execGroups: ReadonlyArray<string>
   booking: Booking | undefined
   /** The model that its worker was made from. */
-  model: string
+  workerModel: string
   /** Its row was deleted: nobody can ask for it any more. */
   gone: boolean
 }
@@ -49,7 +49,7 @@ export const jobToWire = (job: JobRecordV1, groupId: (name: string) => number) =
   queued: iso(job.queuedAt),
   start: job.startedAt === undefined ? "0001-01-01T00:00:00Z" : iso(job.startedAt),
   done: "0001-01-01T00:00:00Z",
-  model: job.model,
+  model: job.workerModel,
   ...optional("model_type", job.modelType),
   ...optional("region", job.region),
   bookedby: job.booking === undefined ? {} : { name: job.booking.name, id: job.booking.serviceId },

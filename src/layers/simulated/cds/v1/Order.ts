@@ -64,7 +64,7 @@ export const jobOf = (order: JobOrderV1, id: number, queuedAt: number): JobRecor
   startedAt: undefined,
   releases: 0,
   booking: undefined,
-  model: "",
+  workerModel: "",
   gone: false,
   infos: [],
   history: []

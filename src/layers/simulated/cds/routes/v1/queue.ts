@@ -122,10 +122,12 @@ const take = Effect.fnUntraced(function* (call: Call) {
     state.violate(now, "two-workers", job.id, `${worker.name} starts on a job of ${job.workerName}`)
   }
   if (statusOnWire(job) !== "Waiting") return yield* refuse("alreadyTaken", `the job is ${job.status}`)
-  const model = state.v1.models.get(worker.modelId ?? 0)?.draft.name ?? ""
-  Object.assign(job, { hatcheryName: worker.hatcheryName, workerName: worker.name, workerId: worker.id })
-  Object.assign(job, { startedAt: now, model })
   worker.status = "Building"
+  job.hatcheryName = worker.hatcheryName
+  job.workerName = worker.name
+  job.workerId = worker.id
+  job.workerModel = state.v1.models.get(worker.modelId ?? 0)?.draft.name ?? ""
+  job.startedAt = now
   state.v1.say(job, "MsgSpawnInfoJobTaken", [job.id, worker.name], now)
   state.v1.say(job, "MsgSpawnInfoJobTakenWorkerVersion", [worker.name, worker.version, worker.os, worker.arch], now)
   state.changeStatus(job, "Building", now, "worker take")
