@@ -103,8 +103,9 @@ describe("reading a V1 job", () => {
   it.effect("shows a booked job as Scheduling at whoever booked it, and only while it waits", () =>
     Effect.gen(function* () {
       assert.deepInclude((yield* readJob(theirs)).job, { status: "Scheduling", hatcheryName: "other" })
-      const running = job({ status: "Building", bookedby: { name: "other" } })
-      assert.deepInclude((yield* readJob(running)).job, { status: "Building" })
+      const started = { status: "Building", hatchery_name: "my-hatch", worker_name: "stoic-keldysh" }
+      const running = (yield* readJob(job({ ...started, bookedby: { name: "other" } }))).job
+      assert.deepInclude(running, { status: "Building", hatcheryName: "my-hatch", workerName: "stoic-keldysh" })
     })
   )
 

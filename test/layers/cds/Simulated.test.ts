@@ -1,65 +1,13 @@
 /** The client against the simulated API, which checks what it is sent and tells as violations what the protocol does not allow. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { defaults } from "../../../src/schema/config/defaults.ts"
-import type { JobSighting } from "../../../src/schema/Job.ts"
-import { workerConfig } from "../../../src/schema/WorkerConfig.ts"
-import { Cds } from "../../../src/services/Cds.ts"
-import { Ids } from "../../../src/services/Ids.ts"
-import { Settings } from "../../../src/services/Settings.ts"
-import * as CdsLive from "../../../src/layers/cds/CdsLive.ts"
-import { httpClient, layer as inProcess } from "../../../src/layers/simulated/cds/InProcess.ts"
-import { makeKeys } from "../../../src/layers/simulated/cds/Keys.ts"
-import * as SimCds from "../../../src/layers/simulated/cds/SimCds.ts"
-import { workerProgram } from "../../../src/layers/simulated/cds/SimWorker.ts"
-import { hatcheryKeys } from "./api.ts"
-
-const keys = makeKeys()
-const pem = hatcheryKeys.privateKey.export({ type: "pkcs8", format: "pem" }).toString()
-
-/** A simulated API with our client in front; both end with the test. */
-const world = Effect.gen(function* () {
-  const api = yield* SimCds.make({ keys, seed: 1 })
-  const identity = api.identities[0]!
-  const cds = {
-    ...defaults.cds,
-    name: identity.name,
-    apiUrl: "http://cds.simulated",
-    tokenV2: Redacted.make(identity.token),
-    rsaPrivateKey: Redacted.make(pem)
-  }
-  const layer = CdsLive.layer({ version: "1.2.3", hostname: "host1" }).pipe(
-    Layer.provide(
-      Layer.mergeAll(
-        inProcess(api),
-        Layer.succeed(Settings, { ...defaults, cds }),
-        Layer.mock(Ids)({ uuid: Effect.succeed("6d3c1b9e-0000-4000-8000-000000000001") })
-      )
-    )
-  )
-  const client = yield* Layer.build(layer)
-  const sightings: Array<JobSighting> = []
-  const service = yield* Cds.pipe(Effect.provide(client))
-  const { region } = yield* service.signin
-  const watch = Stream.runForEach(service.sightings, (sighting) => Effect.sync(() => sightings.push(sighting)))
-  yield* Effect.forkChild(watch)
-  yield* TestClock.adjust("1 second")
-  return { api, cds: service, region, sightings, ids: () => [...new Set(sightings.map(({ id }) => id))] }
-})
-
-/** Runs while the clock moves. */
-const moving = <A, E>(self: Effect.Effect<A, E>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(self)
-    yield* TestClock.adjust("1 minute")
-    return yield* Fiber.join(fiber)
-  })
+import { moving, simulated, withV2 } from "./simulated.ts"
 
 describe("the client and the simulated API", () => {
   it.effect("carry a job from the event to a worker that has run it", () =>
     Effect.gen(function* () {
-      const { api, cds, region, sightings } = yield* world
+      const { api, cds, region, sightings, startWorker } = yield* simulated(withV2)
       const [id = ""] = yield* api.enqueue({ image: "debian12", flavor: "big" })
       yield* TestClock.adjust("1 second")
       assert.deepInclude(sightings, { id, region, projectKey: "PROJ", source: "event" })
@@ -69,16 +17,7 @@ describe("the client and the simulated API", () => {
       assert.strictEqual((yield* moving(cds.take(region, id))).status, "Scheduling")
       yield* cds.tell(region, id, { _tag: "Starts", workerName: "w", modelName: "deb" })
 
-      const claim = { workerName: "stoic-keldysh", modelName: model?.name ?? "", jobId: id, region }
-      const settings = { ...defaults.worker, apiUrl: "http://cds.simulated" }
-      const token = yield* cds.workerToken(claim)
-      const config = workerConfig({ settings, hatchery: job.hatcheryName, claim, cdn: yield* cds.cdn, token })
-      const program = workerProgram(httpClient(api))({
-        arguments: "",
-        env: { CDS_CONFIG: Redacted.value(config) },
-        write: () => undefined
-      })
-      const worker = yield* Effect.forkChild(program)
+      const worker = yield* startWorker({ workerName: "stoic-keldysh", modelName: model?.name ?? "", jobId: id })
       yield* TestClock.adjust("10 seconds")
       assert.deepInclude((yield* cds.workers)[0], { name: "stoic-keldysh", status: "Building", jobId: id })
       yield* TestClock.adjust("1 minute")
@@ -90,7 +29,7 @@ describe("the client and the simulated API", () => {
 
   it.effect("lose no job when the answer to a take is lost, cut short or late", () =>
     Effect.gen(function* () {
-      const { api, cds, region } = yield* world
+      const { api, cds, region } = yield* simulated(withV2)
       const path = "/hatchery/take"
       const faults = [
         { kind: "lost", path },
@@ -111,7 +50,7 @@ describe("the client and the simulated API", () => {
 
   it.effect("know a release and a failure as done although their answers are lost", () =>
     Effect.gen(function* () {
-      const { api, cds, region } = yield* world
+      const { api, cds, region } = yield* simulated(withV2)
       const [id = ""] = yield* api.enqueue()
       yield* moving(cds.take(region, id))
       yield* api.fault({ kind: "lost", method: "DELETE" })
@@ -127,7 +66,7 @@ describe("the client and the simulated API", () => {
 
   it.effect("see the jobs that came while the socket was away", () =>
     Effect.gen(function* () {
-      const { api, ids } = yield* world
+      const { api, ids } = yield* simulated(withV2)
       for (const how of [1000, 1001, "drop"] as const) {
         yield* TestClock.adjust("40 seconds")
         yield* api.endSockets(how)
@@ -140,7 +79,7 @@ describe("the client and the simulated API", () => {
 
   it.effect("go on when all sessions are revoked and the region has changed", () =>
     Effect.gen(function* () {
-      const { api, cds, ids } = yield* world
+      const { api, cds, ids } = yield* simulated(withV2)
       yield* api.moveHatchery("rookery", "elsewhere")
       yield* api.revokeSessions
       assert.deepStrictEqual(yield* cds.workers, [])

@@ -30,6 +30,7 @@ export const WireJobV1 = Schema.Struct({
   model_type: text,
   region: text,
   worker_name: text,
+  hatchery_name: text,
   bookedby: Schema.optionalKey(Schema.NullOr(Schema.Struct({ name: text }))),
   exec_groups: list(Schema.Struct({ name: Schema.String })),
   header: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown))),
@@ -48,16 +49,14 @@ const headerOf = ({ header }: Wire, name: string): string => String(header?.[nam
 
 export const projectOf = (wire: Wire): string => headerOf(wire, "X-Project-Key")
 
-/** A booked job shows as Scheduling at whoever booked it. */
+/** A booked job shows as Scheduling at whoever booked it; one that was started is its worker's hatchery's, whoever booked it since. */
 export const toJobV1 = (wire: Wire): Job => {
   const bookedBy = wire.bookedby?.name ?? ""
   const requirements = toRequirements(wire.job?.action?.requirements)
+  const waits = wire.status === "Waiting"
   return {
     id: String(wire.id),
-    status:
-      wire.status === "Waiting" && bookedBy !== ""
-        ? "Scheduling"
-        : (skipped[wire.status] ?? (wire.status as JobStatus)),
+    status: waits && bookedBy !== "" ? "Scheduling" : (skipped[wire.status] ?? (wire.status as JobStatus)),
     region: wire.region ?? "",
     projectKey: projectOf(wire),
     workflowName: headerOf(wire, "X-Workflow"),
@@ -67,7 +66,7 @@ export const toJobV1 = (wire: Wire): Job => {
     modelType: wire.model_type ?? "",
     osArch: "",
     workerName: wire.worker_name ?? "",
-    hatcheryName: bookedBy,
+    hatcheryName: waits ? bookedBy : (wire.hatchery_name ?? ""),
     runsOn: { model: "", memory: "", flavor: "" },
     hasServices: requirements.some(({ type }) => type === "service"),
     v1: { requirements, execGroups: (wire.exec_groups ?? []).map(({ name }) => name) }
