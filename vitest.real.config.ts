@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-/** The tests against parts that nobody here wrote; they start processes of their own. Files run in turn, and in some a few tests at once. */
+/** The tests against parts that nobody here wrote; they start processes of their own. Files run in turn, in some a few tests at once. */
 export default defineConfig({
   test: {
     include: ["test/real/**/*.test.ts"],

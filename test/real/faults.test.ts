@@ -1,6 +1,6 @@
 /**
- * A job while vCenter or the way to it is at fault: refused and slow calls, tasks that fail late, lost calls and answers, ended sessions, cut
- * connections. The job ends as if nothing had been, or on a second machine, and the test looks that something was.
+ * A job while vCenter or the way to it is at fault: refused and slow calls, tasks that fail late, lost calls and answers, ended sessions,
+ * cut connections. The job ends as if nothing had been, or on a second machine, and the test looks that something was.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
