@@ -424,7 +424,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       }),
       Seen: seen(["Reaping"], "noted", (vm) => stay(vm)),
       Gone: seenGone(),
-      Conceded: cell(["Ceded"], "somebody else's now: hands off", (vm, event, env) => cede(vm, env, event.reason)),
+      Conceded: conceded(),
       Failed: cell(["Reaping"], "an alarm; tried again soon", (vm, event, env) =>
         stay({ ...vm, deadline: Math.min(vm.deadline ?? Infinity, env.now + reapAgainMs) }, [
           { _tag: "Alarm", text: `cannot be removed: ${event.reason}` }

@@ -120,8 +120,15 @@ describe("a machine of another owner", () => {
   })
 
   it("is let go when the removal of it loses against its new owner", () => {
-    const ceded = after(machine(states.reaping), { _tag: "Conceded", reason: "another owner" })
+    const theirs = machine(states.reaping, { facts: sample.facts({ annotation: sample.foreign.annotation }) })
+    const ceded = after(theirs, { _tag: "Conceded", reason: "another owner" })
     assert.deepStrictEqual(ceded.vm.state, { _tag: "Ceded" })
+  })
+
+  it("stays ours when the removal of it loses against a writer of our own name, and is what it proves to be", () => {
+    const ours = machine(states.reaping, { facts: sample.facts({ annotation: sample.written("provisioned") }) })
+    const kept = after(ours, { _tag: "Conceded", reason: "written by another" })
+    assert.deepStrictEqual(kept.vm.state, { _tag: "Provisioned" })
   })
 })
 
