@@ -13,6 +13,7 @@ import type { Decision } from "../services/Monitor.ts"
 import { Settings } from "../services/Settings.ts"
 import { admit } from "./admission.ts"
 import { makeAssignment } from "./assignment.ts"
+import { Predecessor } from "./Predecessor.ts"
 import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
 
@@ -59,6 +60,7 @@ export class Dispatcher extends Context.Service<
       const cds = yield* Cds
       const capacity = yield* Capacity
       const log = yield* EventLog
+      const predecessor = yield* Predecessor
       const registry = yield* Registry
       const settings = yield* Settings
       const signals = yield* Signals
@@ -122,6 +124,8 @@ export class Dispatcher extends Context.Service<
         const carrier = registry.carrier(id)
         if (carrier?.vm.state._tag === "Reaping") return yield* refuse(entry, "its last machine is being removed")
         if (carrier !== undefined) return void waiting.delete(id)
+        const objection = yield* predecessor.objection(id)
+        if (objection !== undefined) return yield* refuse(entry, objection)
         if (entry.unfit !== undefined) return yield* refuse(entry, entry.unfit)
         if (yield* tooManyTries(id))
           return yield* refuse(

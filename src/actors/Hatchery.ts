@@ -15,6 +15,7 @@ import { VSphere } from "../services/VSphere.ts"
 import { Dispatcher } from "./Dispatcher.ts"
 import { Heart } from "./Heart.ts"
 import { Nursery } from "./Nursery.ts"
+import { Predecessor } from "./Predecessor.ts"
 import { Reaper } from "./Reaper.ts"
 import { Registrar } from "./Registrar.ts"
 import { Registry } from "./Registry.ts"
@@ -50,6 +51,7 @@ export class Hatchery extends Context.Service<
       const ips = yield* IpPool
       const log = yield* EventLog
       const nursery = yield* Nursery
+      const predecessor = yield* Predecessor
       const reaper = yield* Reaper
       const registrar = yield* Registrar
       const registry = yield* Registry
@@ -128,9 +130,9 @@ export class Hatchery extends Context.Service<
         Effect.all(
           [
             supervised("Dispatcher")(dispatcher.run),
-            supervised("Nursery")(nursery.run),
+            Effect.andThen(predecessor.settled, supervised("Nursery")(nursery.run)),
             supervised("Reaper")(reaper.run),
-            supervised("Registrar")(registrar.run)
+            Effect.andThen(predecessor.settled, supervised("Registrar")(registrar.run))
           ],
           { concurrency: "unbounded", discard: true }
         )

@@ -9,6 +9,7 @@ import { Hatchery } from "../actors/Hatchery.ts"
 import { Heart } from "../actors/Heart.ts"
 import * as MonitorLive from "../actors/MonitorLive.ts"
 import { Nursery } from "../actors/Nursery.ts"
+import { Predecessor } from "../actors/Predecessor.ts"
 import { Reaper } from "../actors/Reaper.ts"
 import { Registrar } from "../actors/Registrar.ts"
 import { Registry } from "../actors/Registry.ts"
@@ -50,6 +51,7 @@ export const actors = Hatchery.layer.pipe(
   Layer.provideMerge(Heart.layer),
   Layer.provideMerge(MonitorLive.layer(version)),
   Layer.provideMerge(parts),
+  Layer.provideMerge(Predecessor.layer),
   Layer.provideMerge(Registry.layer),
   Layer.provideMerge(WorkerModels.layer),
   Layer.provideMerge(Signals.layer)

@@ -33,6 +33,8 @@ const workerName = (prefix: string, draw: Draw): string => {
   return name
 }
 
+const isWorkerName = (name: string) => Effect.sync(() => surnames.includes(name.slice(name.lastIndexOf("-") + 1)))
+
 const uuid = (draw: Draw): string => {
   const bytes = Uint8Array.from({ length: 16 }, () => draw(256))
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
@@ -44,7 +46,8 @@ const uuid = (draw: Draw): string => {
 /** From the system's source of randomness. */
 export const layer = Layer.succeed(Ids, {
   uuid: Effect.sync(() => randomUUID()),
-  workerName: (prefix) => Effect.sync(() => workerName(prefix, (below) => randomInt(below)))
+  workerName: (prefix) => Effect.sync(() => workerName(prefix, (below) => randomInt(below))),
+  isWorkerName
 })
 
 /** From Effect's `Random`: the same seed gives the same ids and names, in the order in which they are asked for. */
@@ -55,7 +58,8 @@ export const layerRandom = Layer.effect(
     const draw: Draw = (below) => Math.floor(random.nextDoubleUnsafe() * below)
     return Ids.of({
       uuid: Effect.sync(() => uuid(draw)),
-      workerName: (prefix) => Effect.sync(() => workerName(prefix, draw))
+      workerName: (prefix) => Effect.sync(() => workerName(prefix, draw)),
+      isWorkerName
     })
   })
 )

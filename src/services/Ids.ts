@@ -12,5 +12,7 @@ export class Ids extends Context.Service<
      * given (cds-contract 10.6).
      */
     readonly workerName: (prefix: string) => Effect.Effect<string>
+    /** Whether a name may have come from `workerName`, in this process or in another. */
+    readonly isWorkerName: (name: string) => Effect.Effect<boolean>
   }
 >()("rookery/services/Ids") {}
