@@ -148,7 +148,7 @@ export class Hatchery extends Context.Service<
         const until = (yield* Clock.currentTimeMillis) + settings.times.drainMs
         while (passing().length > 0 && (yield* Clock.currentTimeMillis) < until) yield* Effect.sleep("100 millis")
         yield* registry.stop
-        yield* vsphere.logout
+        yield* Effect.all([vsphere.logout, cds.signout], { concurrency: "unbounded", discard: true })
       }).pipe(Effect.withSpan("Hatchery.drain"))
 
       const run = Effect.scoped(

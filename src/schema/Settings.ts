@@ -17,9 +17,9 @@ export interface CdsSettings {
   /** `commonConfiguration.api.http.url` */
   readonly apiUrl: string
   readonly apiInsecure: boolean
-  /** `commonConfiguration.api.tokenV2` */
+  /** `commonConfiguration.api.tokenV2`: the V2 consumer's. Absent: no V2 API. */
   readonly tokenV2: Redacted.Redacted<string> | undefined
-  /** `commonConfiguration.api.token`; kept for V1. */
+  /** `commonConfiguration.api.token`: the V1 consumer's. Absent: no V1 API. */
   readonly token: Redacted.Redacted<string> | undefined
   readonly requestTimeoutMs: number
   readonly maxHeartbeatFailures: number
