@@ -30,19 +30,27 @@ export interface WorldOptions {
   readonly vcenter?: PartialOptions
   readonly cds?: SimCdsOptions
   readonly latencyMs?: number
+  /** The hatchery has a V1 token as well. */
+  readonly v1?: boolean
   /** How the worker of a job behaves; a plain one unless given. */
   readonly behaviour?: (jobId: string) => Behaviour
 }
 
 export const name = "rookery"
 
-const settingsOf = (cds: SimCds, vcenter: SimVCenterHandle, own: Partial<SettingsShape>): SettingsShape => ({
+const settingsOf = (
+  cds: SimCds,
+  vcenter: SimVCenterHandle,
+  own: Partial<SettingsShape>,
+  v1: boolean
+): SettingsShape => ({
   ...defaults,
   cds: {
     ...defaults.cds,
     name,
     apiUrl: "http://cds.simulated",
     tokenV2: Redacted.make(cds.identities[0]?.token ?? ""),
+    ...(v1 ? { token: Redacted.make(cds.identities[0]?.tokenV1 ?? "") } : {}),
     rsaPrivateKey: Redacted.make(String(key))
   },
   worker: { ...defaults.worker, apiUrl: "http://cds.simulated" },
@@ -136,7 +144,7 @@ export const makeWorld = Effect.fnUntraced(function* (options: WorldOptions = {}
     programs: workerProgram(client, options.behaviour),
     ...options.vcenter
   })
-  const settings = settingsOf(cds, vcenter, options.settings ?? {})
+  const settings = settingsOf(cds, vcenter, options.settings ?? {}, options.v1 ?? false)
   const latencyMs = options.latencyMs ?? 4
 
   const transports = (line: Line) =>

@@ -2,10 +2,12 @@
  * Building the template of a V1 model: the clone of its base image runs the model's post command, which powers it off, and is marked as a template
  * (seed 001 section 4.1; vsphere-behaviour 11.5).
  */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import type { MachineRef } from "../../../schema/Machine.ts"
+import { render, scriptVariables } from "../../../schema/ScriptTemplate.ts"
 import { Guest, type GuestLogin } from "../../../services/Guest.ts"
 import { Inventory } from "../../../services/Inventory.ts"
+import { Settings } from "../../../services/Settings.ts"
 import { VSphere } from "../../../services/VSphere.ts"
 import { WorkerModels } from "../../WorkerModels.ts"
 import type { VmEvent } from "../Event.ts"
@@ -21,6 +23,7 @@ export const makeBuilding = Effect.gen(function* () {
   const guest = yield* Guest
   const inventory = yield* Inventory
   const models = yield* WorkerModels
+  const settings = yield* Settings
   const vsphere = yield* VSphere
   const loginOf = yield* makeModelLogin
   const record = yield* makeRecord
@@ -50,7 +53,9 @@ export const makeBuilding = Effect.gen(function* () {
       if (login === undefined) return noModelLogin(path)
       yield* guest.ready(ref, vm.ip, login)
       if (model.postCmd.trim() === "") return yield* Effect.as(persist(vsphere.shutdown(ref)), done)
-      const script = `exec >${log} 2>&1\n${model.postCmd}\n`
+      const command = render(model.postCmd, { ...scriptVariables(settings.worker.apiUrl), FromWorkerImage: false })
+      if (Result.isFailure(command)) return failure(`its post command cannot be used: ${command.failure.message}`)
+      const script = `exec >${log} 2>&1\n${command.success}\n`
       const pid = yield* guest
         .start(ref, login, { script, env: {} })
         .pipe(

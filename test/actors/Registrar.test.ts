@@ -1,0 +1,267 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import type { Programs } from "../../src/layers/simulated/vcenter/Options.ts"
+import { parse } from "../../src/schema/Annotation.ts"
+import { makeWorld, name, seeded, start, type World, type WorldOptions } from "../support/world.ts"
+import { enter, ours, standing } from "./scene.ts"
+
+const none = { provision: [] }
+
+/** A world with the V1 models that were ordered, each to be built from debian12. */
+const makeV1 = Effect.fnUntraced(function* (
+  models: ReadonlyArray<Parameters<World["cds"]["addModel"]>[0]>,
+  options: WorldOptions = {}
+) {
+  const world = yield* makeWorld({ v1: true, ...options, settings: { ...none, ...options.settings } })
+  const added = yield* Effect.forEach(models, (model) => world.cds.addModel({ password: "worker", ...model }))
+  return { ...world, model: added[0] }
+})
+
+/** Registered as far as CDS is concerned, so that nothing but its template is missing. */
+const registered = { registered: { binaries: ["git"] } }
+
+const templates = ({ vcenter }: Pick<World, "vcenter">) =>
+  vcenter
+    .machines()
+    .filter(({ template }) => template)
+    .map((machine) => machine.name)
+    .toSorted()
+
+const named = ({ vcenter }: Pick<World, "vcenter">, wanted: string) =>
+  vcenter.machines().find((machine) => machine.name === wanted)
+
+const stampOn = (world: World, wanted: string) => parse(named(world, wanted)?.annotation ?? "")?.workerModelLastModified
+
+/** A guest in which a command that says `shutdown` turns the machine off, and one that says `exit 3` fails. */
+const guests: Programs = ({ arguments: text, write }) =>
+  Effect.sync(() => {
+    if (text.includes("exit 3")) {
+      write("/tmp/worker.build.log", "apt-get: no space left\n")
+      return { exitCode: 3 }
+    }
+    return text.includes("shutdown") ? { exitCode: 0, powerOffAfterMs: 0 } : { exitCode: 0 }
+  })
+
+describe("a V1 model without a template", () => {
+  it.effect("gets one, built aside from its base image, with its stamp and without an address", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      const process = yield* enter(world)
+      yield* TestClock.adjust("15 seconds")
+      assert.strictEqual(standing(process), "Cloning")
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(named(world, "build-env-tmp")?.power, "poweredOn")
+      assert.strictEqual((yield* process.ips.count).leased, 1)
+      yield* TestClock.adjust("4 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+      assert.deepStrictEqual(ours(world), [])
+      assert.strictEqual((yield* process.ips.count).leased, 0)
+      const annotation = parse(named(world, "build-env")?.annotation ?? "")
+      assert.deepInclude(annotation, {
+        hatcheryName: name,
+        model: true,
+        workerModelPath: "shared.infra/build-env",
+        workerName: undefined,
+        ipAddress: undefined
+      })
+      assert.match(annotation?.workerModelLastModified ?? "", /^\d+$/)
+    }).pipe(seeded("built"))
+  )
+
+  it.effect("is built once: a later process finds the template by its stamp", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      const first = yield* start(world)
+      yield* TestClock.adjust("5 minutes")
+      yield* first.kill
+      yield* start(world)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(world.vcenter.summary().created, 1)
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    }).pipe(seeded("once"))
+  )
+
+  for (const call of ["CloneVM_Task", "StartProgramInGuest", "ReconfigVM_Task", "MarkAsTemplate", "Rename_Task"])
+    for (const when of ["before", "unanswered"] as const)
+      it.effect(`has it in the end, and nothing else is left, when the process dies at ${call}, ${when}`, () =>
+        Effect.gen(function* () {
+          const plan = yield* makeV1([{ name: "build-env", ...registered }])
+          const rehearsal = yield* start(plan)
+          yield* TestClock.adjust("5 minutes")
+          const at = rehearsal.calls.lastIndexOf(call) + 1
+          assert.isAbove(at, 0)
+          yield* rehearsal.kill
+          const world = yield* makeV1([{ name: "build-env", ...registered }])
+          const first = yield* start(world, { at, when })
+          yield* TestClock.adjust("5 minutes")
+          assert.isTrue(yield* first.crashed)
+          yield* first.kill
+          const second = yield* enter(world)
+          yield* TestClock.adjust("40 minutes")
+          assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+          assert.deepStrictEqual(ours(world), [])
+          assert.strictEqual((yield* second.ips.count).leased, 0)
+        }).pipe(seeded("cut"))
+      )
+
+  it.effect("and without a post command is shut down by the hatchery", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", postCmd: "", ...registered }])
+      yield* start(world)
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    }).pipe(seeded("no post command"))
+  )
+
+  it.effect("is not built where registrations are turned off (maxConcurrentRegistering = -1)", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env" }], { settings: { maxConcurrentRegistering: -1 } })
+      yield* start(world)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(world.vcenter.summary().created, 0)
+    }).pipe(seeded("off"))
+  )
+
+  it.effect("waits while as many are built as may be registered at once", () =>
+    Effect.gen(function* () {
+      const models = ["a", "b", "c"].map((model) => ({ name: model, ...registered }))
+      const world = yield* makeV1(models, { settings: { maxConcurrentRegistering: 2 } })
+      yield* start(world)
+      yield* TestClock.adjust("40 seconds")
+      assert.strictEqual(ours(world).length, 2)
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(templates(world), ["a", "b", "c", "debian12"])
+    }).pipe(seeded("limit"))
+  )
+
+  it.effect("is of another type, or disabled: it is nobody's here", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([
+        { name: "docker", type: "docker" },
+        { name: "old", disabled: true }
+      ])
+      yield* start(world)
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual(world.vcenter.summary().created, 0)
+    }).pipe(seeded("others"))
+  )
+})
+
+describe("a V1 model that was changed", () => {
+  it.effect("gets a new template, and the old one goes when nothing descends from it", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      const { said } = yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      const before = stampOn(world, "build-env")
+      yield* world.cds.addModel({ name: "build-env", password: "worker", preCmd: "true", ...registered })
+      yield* TestClock.adjust("5 minutes")
+      assert.notStrictEqual(stampOn(world, "build-env"), before)
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+      assert.include(yield* said("build-env"), `renamed to build-env-old-${before}`)
+    }).pipe(seeded("changed"))
+  )
+
+  it.effect("keeps the old one aside as long as a machine of its stamp is there", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      yield* start(world)
+      yield* TestClock.adjust("5 minutes")
+      const before = stampOn(world, "build-env") ?? ""
+      const annotation = JSON.stringify({
+        hatchery_name: name,
+        worker_name: "at-work",
+        worker_model_path: "shared.infra/build-env",
+        worker_model_last_modified: before,
+        job_id: "7"
+      })
+      const [child] = world.vcenter.addForeign({ count: 1, prefix: "child", annotation })
+      yield* world.cds.addModel({ name: "build-env", password: "worker", preCmd: "true", ...registered })
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", `build-env-old-${before}`, "debian12"])
+      world.vcenter.others.destroy(child?.value ?? "")
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    }).pipe(seeded("kept"))
+  )
+
+  it.effect("while its template was being built has that one put aside too", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      const { said } = yield* enter(world)
+      yield* TestClock.adjust("50 seconds")
+      yield* world.cds.addModel({ name: "build-env", password: "worker", preCmd: "true", ...registered })
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+      assert.strictEqual((yield* said("build-env-tmp")).length, 2)
+      assert.deepStrictEqual(ours(world), [])
+    }).pipe(seeded("meanwhile"))
+  )
+})
+
+describe("a model whose name is taken", () => {
+  it.effect("by another group's model has the reason told, and harms nobody", () =>
+    Effect.gen(function* () {
+      const cds = { hatcheries: [{ name, region: "default", groups: ["shared.infra", "team"] }] }
+      const world = yield* makeV1([{ name: "build-env", ...registered }], { cds })
+      const { said } = yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      const first = named(world, "build-env")
+      yield* world.cds.addModel({ name: "build-env", group: "team", password: "worker", ...registered })
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(named(world, "build-env")?.ref.value, first?.ref.value)
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+      assert.deepStrictEqual(yield* said("team/build-env"), [
+        'its name "build-env" is taken in vCenter by the template of shared.infra/build-env: rename one of the two'
+      ])
+    }).pipe(seeded("two groups"))
+  )
+
+  it.effect("by its own base image leaves that alone", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "debian12", ...registered }])
+      const { said } = yield* enter(world)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(world.vcenter.summary().created, 0)
+      assert.match((yield* said("shared.infra/debian12"))[0] ?? "", /is taken in vCenter by a machine or template/)
+    }).pipe(seeded("base image"))
+  )
+})
+
+describe("a template that cannot be built", () => {
+  it.effect("is told to CDS with the end of the log, removed, and tried again with growing pauses", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", postCmd: "exit 3" }], { vcenter: { programs: guests } })
+      const process = yield* enter(world)
+      yield* TestClock.adjust("4 minutes")
+      const { model } = world
+      const [error] = model?.spawnErrors ?? []
+      assert.match(error?.error ?? "", /its post command ended with exit code 3/)
+      assert.match(error?.log ?? "", /no space left/)
+      yield* TestClock.adjust("3 hours")
+      assert.strictEqual(model?.spawnErrors.length, 6, "above five CDS wants it left alone")
+      assert.match((yield* process.said("shared.infra/build-env")).at(-1) ?? "", /it failed 6 times and is left alone/)
+      assert.deepStrictEqual(ours(world), [])
+      assert.strictEqual((yield* process.ips.count).leased, 0)
+    }).pipe(seeded("fails"))
+  )
+
+  it.effect("because its base image is missing says which", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", image: "nosuch", ...registered }])
+      const { said } = yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      assert.match((yield* said("shared.infra/build-env"))[0] ?? "", /building failed: .*nosuch/)
+    }).pipe(seeded("no image"))
+  )
+
+  it.effect("because nobody can log in says which settings are missing", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", user: "", password: "", ...registered }])
+      const { said } = yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      assert.include((yield* said("shared.infra/build-env")).join(), "set hatchery.vsphere.guestCredentials (modelPath")
+    }).pipe(seeded("no login"))
+  )
+})
