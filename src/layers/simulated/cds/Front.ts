@@ -54,12 +54,14 @@ export interface ExampleConfig {
   /** Name and consumer token, e.g. one of `identities`. */
   readonly name: string
   readonly token: string
+  /** The V1 consumer's; none: the hatchery has no V1 side. */
+  readonly tokenV1?: string
   /** PEM. */
   readonly rsaPrivateKey: string
 }
 
 /** The `commonConfiguration` of a hatchery that talks to this API, as TOML; the caller adds `[hatchery.vsphere]`. */
-export const exampleConfig = ({ apiUrl, name, token, rsaPrivateKey }: ExampleConfig): string => `\
+export const exampleConfig = ({ apiUrl, name, token, tokenV1 = "", rsaPrivateKey }: ExampleConfig): string => `\
 [hatchery.vsphere.commonConfiguration]
 name = ${JSON.stringify(name)}
 url = "http://127.0.0.1:8086"
@@ -72,6 +74,7 @@ addr = "127.0.0.1"
 port = 0
 
 [hatchery.vsphere.commonConfiguration.api]
+token = ${JSON.stringify(tokenV1)}
 tokenV2 = ${JSON.stringify(token)}
 requestTimeout = 10
 maxHeartbeatFailures = 10

@@ -272,9 +272,10 @@ it.live("A port that is taken fails with its address", () =>
 )
 
 it("The example configuration is TOML that holds what it was given", () => {
-  const toml = exampleConfig({ apiUrl: "http://a", name: "n", token: "t", rsaPrivateKey: hatcheryPem })
+  const toml = exampleConfig({ apiUrl: "http://a", name: "n", token: "t", tokenV1: "u", rsaPrivateKey: hatcheryPem })
   const parsed = Toml.parse(toml) as { readonly success?: any }
   const common = parsed.success.hatchery.vsphere.commonConfiguration
-  assert.deepStrictEqual([common.name, common.api.tokenV2, common.api.http.url], ["n", "t", "http://a"])
+  const { token, tokenV2, http } = common.api
+  assert.deepStrictEqual([common.name, token, tokenV2, http.url], ["n", "u", "t", "http://a"])
   assert.strictEqual(common.rsaPrivateKey.trim(), hatcheryPem.trim())
 })

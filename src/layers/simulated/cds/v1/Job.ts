@@ -28,8 +28,12 @@ export const statusOnWire = (job: JobRecordV1): string => (job.status === "Sched
 
 const optional = (name: string, value: string) => (value === "" ? {} : { [name]: value })
 
-export const jobToWire = (job: JobRecordV1, groupId: (name: string) => number) => ({
-  project_id: 1,
+/** `ids` are those of its project and its groups. */
+export const jobToWire = (
+  job: JobRecordV1,
+  ids: { readonly project: number; readonly group: (name: string) => number }
+) => ({
+  project_id: ids.project,
   id: Number(job.id),
   workflow_node_run_id: Number(job.id),
   job: {
@@ -53,7 +57,7 @@ export const jobToWire = (job: JobRecordV1, groupId: (name: string) => number) =
   ...optional("model_type", job.modelType),
   ...optional("region", job.region),
   bookedby: job.booking === undefined ? {} : { name: job.booking.name, id: job.booking.serviceId },
-  exec_groups: job.execGroups.map((name) => ({ id: groupId(name), name })),
+  exec_groups: job.execGroups.map((name) => ({ id: ids.group(name), name })),
   header: {
     "X-B3-Sampled": "1",
     "X-Workflow-Run": String(job.runNumber),

@@ -110,6 +110,7 @@ export const secretsToWire = ({ id, draft, lastModifiedAt }: ModelRecord) =>
 /** A V2 model as code in some repository (7.2), for V1 jobs that name it. */
 export interface ModelAsCode {
   readonly name: string
+  /** Or tag. */
   readonly branch: string
   readonly type: string
   readonly osArch: string

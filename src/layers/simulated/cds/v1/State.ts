@@ -12,6 +12,20 @@ import type { JobOrderV1, ModelAsCodeOrder, ModelOrder } from "./Order.ts"
 import type { ConsumerRecord, ServiceRecord } from "./Service.ts"
 import type { WorkerRecordV1 } from "./Worker.ts"
 
+/** Numbers for names, counted up from 1 in the order in which they are first asked for. */
+class Numbers {
+  readonly #names: Array<string>
+
+  constructor(...first: ReadonlyArray<string>) {
+    this.#names = [...first]
+  }
+
+  of(name: string): number {
+    const index = this.#names.indexOf(name)
+    return index < 0 ? this.#names.push(name) : index + 1
+  }
+}
+
 export const bookUrl = (jobId: string): string => `/queue/workflows/${jobId}/book`
 
 export class StateV1 {
@@ -26,18 +40,14 @@ export class StateV1 {
   readonly models = new Map<number, ModelRecord>()
   /** By path, `PROJECT/vcs/repository/model`. */
   readonly modelsAsCode = new Map<string, ModelAsCode>()
-  readonly #groups = [sharedInfra]
+  /** Ids of groups and of projects. */
+  readonly groups = new Numbers(sharedInfra)
+  readonly projects = new Numbers()
   #services = 0
   readonly #state: State
 
   constructor(state: State) {
     this.#state = state
-  }
-
-  /** Ids of groups count up from 1, which is shared.infra. */
-  groupId(name: string): number {
-    const index = this.#groups.indexOf(name)
-    return index < 0 ? this.#groups.push(name) : index + 1
   }
 
   /** Ids of consumers count up too, in the shape of a UUID: so the V1 side takes no number from the source of the V2 side's ids. */

@@ -162,6 +162,7 @@ it.effect("A model as code is found by its reference and branch; its password is
     const clear = (yield* it.call("GET", `${at}?branch=master&withSecrets=true`)).body
     assert.deepStrictEqual(clear.spec, { image: "debian12", username: "me", password: "hush" })
     assert.strictEqual((yield* it.call("GET", `${at}?branch=other`)).status, 404)
+    assert.strictEqual((yield* it.call("GET", `${at}?tag=v1`)).status, 404)
     assert.strictEqual((yield* it.call("GET", at.replace("/deb", "/none"))).status, 404)
     assert.strictEqual((yield* (yield* hatchery(api)).call("GET", at)).status, 403)
   })

@@ -58,7 +58,10 @@ it.effect("A job read has its requirements, groups, header, and an empty booking
         ["binary", "git"]
       ]
     )
-    assert.notProperty((yield* it.read(yield* oneJob(api))).body, "region")
+    const other = (yield* it.read(yield* oneJob(api, { groups: ["team", "shared.infra"] }))).body
+    assert.notProperty(other, "region")
+    assert.deepStrictEqual([body.project_id, other.project_id], [1, 2])
+    assert.deepStrictEqual(other.exec_groups[0], { id: 2, name: "team" })
   })
 )
 

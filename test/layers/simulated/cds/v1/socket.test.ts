@@ -63,20 +63,22 @@ it.effect("A job of another type is not told; one without a type is", () =>
   })
 )
 
+/** The jobs that a hatchery of the west hears of: one without region, one of the west, one of the east. */
+const toldInTheWest = (ignore: boolean | null) =>
+  Effect.gen(function* () {
+    const api = yield* simulated()
+    const { token } = yield* hatchery(api, 0, { region: "west", ignore_job_with_no_region: ignore })
+    const it = yield* listen(api, token, filters())
+    yield* oneJob(api)
+    yield* oneJob(api, { region: "west" })
+    yield* oneJob(api, { region: "east" })
+    return yield* heard(it)
+  })
+
 it.effect("Jobs of the service's region are told, and those without one unless the service ignores them", () =>
   Effect.gen(function* () {
-    const told = (ignore: boolean | null) =>
-      Effect.gen(function* () {
-        const api = yield* simulated()
-        const { token } = yield* hatchery(api, 0, { region: "west", ignore_job_with_no_region: ignore })
-        const it = yield* listen(api, token, filters())
-        yield* oneJob(api)
-        yield* oneJob(api, { region: "west" })
-        yield* oneJob(api, { region: "east" })
-        return yield* heard(it)
-      })
-    assert.deepStrictEqual(yield* told(null), [1, 2])
-    assert.deepStrictEqual(yield* told(true), [2])
+    assert.deepStrictEqual(yield* toldInTheWest(null), [1, 2])
+    assert.deepStrictEqual(yield* toldInTheWest(true), [2])
   })
 )
 

@@ -8,7 +8,7 @@ import { serviceOf } from "../../v1/Call.ts"
 import { modelAsCodeToWire, modelToWire, secretsToWire, sharedInfra } from "../../v1/Model.ts"
 import type { ModelRecord } from "../../v1/Model.ts"
 
-const wireOf = ({ state }: Call, model: ModelRecord) => modelToWire(model, state.v1.groupId(model.draft.group))
+const wireOf = ({ state }: Call, model: ModelRecord) => modelToWire(model, state.v1.groups.of(model.draft.group))
 
 const enabled = Effect.fnUntraced(function* (call: Call) {
   const { consumer } = yield* serviceOf(call)
@@ -65,7 +65,7 @@ const asCode = Effect.fnUntraced(function* (call: Call) {
   yield* hatcheryOf(call)
   const { project, vcs, repository, name } = call.params
   const model = call.state.v1.modelsAsCode.get([project, vcs, repository, name].join("/"))
-  const branch = call.query.get("branch") ?? ""
+  const branch = call.query.get("tag") ?? call.query.get("branch") ?? ""
   if (model === undefined || (branch !== "" && branch !== model.branch))
     return yield* refuse("notFound", "no such model")
   return json(modelAsCodeToWire(model, call.query.get("withSecrets") === "true"))

@@ -12,7 +12,8 @@ import type { JobRecordV1 } from "../../v1/Job.ts"
 
 const modelTypes = ["docker", "host", "openstack", "vsphere"]
 
-const wireOf = ({ state }: Call, job: JobRecordV1) => jobToWire(job, (name) => state.v1.groupId(name))
+const wireOf = ({ state: { v1 } }: Call, job: JobRecordV1) =>
+  jobToWire(job, { project: v1.projects.of(job.projectKey), group: (name) => v1.groups.of(name) })
 
 /** Booked jobs are left out for a hatchery; a consumer whose service was deleted sees them. */
 const list = Effect.fnUntraced(function* (call: Call) {
