@@ -3,33 +3,8 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Programs } from "../../src/layers/simulated/vcenter/Options.ts"
 import { parse } from "../../src/schema/Annotation.ts"
-import { makeWorld, name, seeded, start, type World, type WorldOptions } from "../support/world.ts"
-import { enter, ours, standing } from "./scene.ts"
-
-const none = { provision: [] }
-
-/** A world with the V1 models that were ordered, each to be built from debian12. */
-const makeV1 = Effect.fnUntraced(function* (
-  models: ReadonlyArray<Parameters<World["cds"]["addModel"]>[0]>,
-  options: WorldOptions = {}
-) {
-  const world = yield* makeWorld({ v1: true, ...options, settings: { ...none, ...options.settings } })
-  const added = yield* Effect.forEach(models, (model) => world.cds.addModel({ password: "worker", ...model }))
-  return { ...world, model: added[0] }
-})
-
-/** Registered as far as CDS is concerned, so that nothing but its template is missing. */
-const registered = { registered: { binaries: ["git"] } }
-
-const templates = ({ vcenter }: Pick<World, "vcenter">) =>
-  vcenter
-    .machines()
-    .filter(({ template }) => template)
-    .map((machine) => machine.name)
-    .toSorted()
-
-const named = ({ vcenter }: Pick<World, "vcenter">, wanted: string) =>
-  vcenter.machines().find((machine) => machine.name === wanted)
+import { name, seeded, start, type World } from "../support/world.ts"
+import { enter, makeV1, named, ours, registered, standing, templates } from "./scene.ts"
 
 const stampOn = (world: World, wanted: string) => parse(named(world, wanted)?.annotation ?? "")?.workerModelLastModified
 

@@ -40,6 +40,30 @@ export const makeScene = (options: WorldOptions = {}) =>
 
 export type Scene = Effect.Success<ReturnType<typeof makeScene>>
 
+/** A world with the V1 models that were ordered, each to be built from debian12, and no pool unless the settings say so. */
+export const makeV1 = Effect.fnUntraced(function* (
+  models: ReadonlyArray<Parameters<World["cds"]["addModel"]>[0]>,
+  options: WorldOptions = {}
+) {
+  const world = yield* makeWorld({ v1: true, ...options, settings: { provision: [], ...options.settings } })
+  const added = yield* Effect.forEach(models, (model) => world.cds.addModel({ password: "worker", ...model }))
+  return { ...world, model: added[0] }
+})
+
+/** Registered as far as CDS is concerned, so that nothing but its template is missing. */
+export const registered = { registered: { binaries: ["git"] } }
+
+/** The names of all vSphere templates, sorted. */
+export const templates = ({ vcenter }: Pick<World, "vcenter">) =>
+  vcenter
+    .machines()
+    .filter(({ template }) => template)
+    .map((machine) => machine.name)
+    .toSorted()
+
+export const named = ({ vcenter }: Pick<World, "vcenter">, wanted: string) =>
+  vcenter.machines().find((machine) => machine.name === wanted)
+
 /** Lets so many seconds pass, looking once a second. */
 export const watch = Effect.fnUntraced(function* (seconds: number, look: (second: number) => void) {
   for (let second = 1; second <= seconds; second++) {
