@@ -7,6 +7,7 @@ import { HarnessError } from "../harness/HarnessError.ts"
 import type * as Process from "../harness/Process.ts"
 import * as Vcenter from "../harness/Vcenter.ts"
 import * as Daemon from "./Daemon.ts"
+import { logsOf } from "./Folder.ts"
 import { programs } from "./Programs.ts"
 import type { RealCds } from "./RealCds.ts"
 
@@ -89,6 +90,7 @@ export const start = (config: string): Effect.Effect<Process.Running, HarnessErr
   Effect.gen(function* () {
     const running = yield* Daemon.start((yield* programs).engine, ["start", "hatchery:vsphere", "--config", config], {
       cwd: dirname(config),
+      log: join(logsOf(dirname(config)), "go-hatchery.log"),
       env: { SSL_CERT_FILE: join(dirname(config), "ca.pem") }
     })
     yield* running.line(/vSphere hatchery initialized/)

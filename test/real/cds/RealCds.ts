@@ -13,11 +13,14 @@ import * as JobV2 from "./JobV2.ts"
 import { type Programs, programs } from "./Programs.ts"
 import * as Seed from "./Seed.ts"
 
+/** The first one runs the V2 jobs that name none. */
+type Models = readonly [AsCode.ModelV2, ...ReadonlyArray<AsCode.ModelV2>]
+
 export interface Options {
   /** The hatchery's name at CDS; `hatch` unless given. */
   readonly hatchery?: string
   /** V2 models; one named `debian` with the template `debian12` unless given. */
-  readonly models?: readonly [AsCode.ModelV2, ...ReadonlyArray<AsCode.ModelV2>]
+  readonly models?: Models
   /** Settings of the engine. Short timeouts save waiting, e.g. `{ "api.workflowv2.jobSchedulingTimeout": 5 }`. */
   readonly settings?: Engine.Settings
 }
@@ -87,12 +90,12 @@ export const cdsMissing = (): string | undefined =>
     ? (Go.goMissing() ?? Databases.databasesMissing())
     : `the worker models are for amd64, this is ${process.arch}`
 
-const defaultModels: Options["models"] = [{ name: "debian", spec: { image: "debian12" } }]
+const defaultModels: Models = [{ name: "debian", spec: { image: "debian12" } }]
 
 /** Builds what must be built, starts everything and seeds it. All of it ends with the scope. */
 export const start = (options: Options = {}): Effect.Effect<RealCds, HarnessError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { hatchery = "hatch", models = defaultModels!, settings = {} } = options
+    const { hatchery = "hatch", models = defaultModels, settings = {} } = options
     const built = yield* programs
     const engine = yield* Engine.start(built, yield* Folder.scratch, settings)
     const api = yield* Seed.admin(engine)
@@ -109,7 +112,7 @@ const work = (
   built: Programs,
   engine: Engine.Engine,
   api: Api,
-  models: NonNullable<Options["models"]>
+  models: Models
 ): Omit<RealCds, "hatchery" | "tokens" | "revokeSessions"> => {
   let count = 0
   const name = () => `work-${++count}`
