@@ -2,10 +2,19 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { CdsError, ConfigInvalid } from "../../../src/schema/Errors.ts"
+import type { ModelV1 } from "../../../src/schema/ModelV1.ts"
 import { Cds } from "../../../src/services/Cds.ts"
 import { jobToWire, modelToWire } from "../../../src/layers/simulated/cds/Job.ts"
 import { jobOf } from "../../../src/layers/simulated/cds/Order.ts"
-import { api, signedIn, signinPath, type Reply } from "../../layers/cds/api.ts"
+import {
+  api,
+  consumerTokenV1,
+  signedIn,
+  signedInV1,
+  signinPath,
+  signinPathV1,
+  type Reply
+} from "../../layers/cds/api.ts"
 import { cases } from "./cases.ts"
 import type { Chance } from "./Chance.ts"
 import { mutateJsonText, mutateText, oddities } from "./mutate.ts"
@@ -14,11 +23,59 @@ const job = jobOf({}, { id: "job-1", workflowRunId: "run-1", runNumber: 1, regio
 
 const worker = { id: "w", name: "brisk-gould", status: "Building", run_job_id: "job-1" }
 
+const modelV1: ModelV1 = {
+  id: 9,
+  name: "deb",
+  group: "shared.infra",
+  type: "vsphere",
+  image: "debian12",
+  flavor: "",
+  preCmd: "",
+  cmd: "worker",
+  postCmd: "",
+  user: "worker",
+  password: "{{.secrets.vsphere_password}}",
+  needRegistration: true,
+  checkRegistration: false,
+  lastModified: "0",
+  spawnErrors: 0,
+  deprecated: false,
+  disabled: false,
+  registeredOs: undefined,
+  registeredArch: undefined,
+  registeredCapabilities: []
+}
+
+const modelOnWire = {
+  id: 9,
+  name: "deb",
+  group: { name: "shared.infra" },
+  type: "vsphere",
+  user_last_modified: "2026-01-01T00:00:00Z",
+  registered_capabilities: [{ name: "git", type: "binary", value: "git" }],
+  model_virtual_machine: { image: "debian12", cmd: "worker", password: "{{.secrets.vsphere_password}}" }
+}
+
+const jobV1 = {
+  id: 777,
+  project_id: 1,
+  status: "Waiting",
+  queued: "2026-01-01T00:00:00Z",
+  bookedby: { name: "my-hatch", id: 1 },
+  exec_groups: [{ name: "shared.infra" }],
+  header: { "X-Workflow-Run": "3", "X-Project-Key": "PRJ" },
+  job: { action: { name: "build", requirements: [{ name: "git", type: "binary", value: "git" }] } }
+}
+
 /** Answers of the API as they should be. */
 const bodies: ReadonlyArray<string> = [
   { ...jobToWire(job, "auto"), status: "Scheduling", hatchery_name: "my-hatch" },
   { runjob: jobToWire(job, "object"), model: modelToWire(job.model) },
   [worker, { ...worker, id: "w2" }],
+  jobV1,
+  [{ id: "w", name: "brisk-gould", status: "Building", job_run_id: 777 }],
+  [modelOnWire],
+  [{ name: "secrets.vsphere_password", value: "secret" }],
   { http_url: "http://cdn", tcp_url: "cdn:8090", tcp_url_enable_tls: true },
   { id: 38, message: "resource not found", request_id: "r", from: "x" }
 ].map((body) => JSON.stringify(body))
@@ -35,8 +92,26 @@ const calls: ReadonlyArray<(cds: Client, region: string, id: string) => Effect.E
   (cds, region, id) => cds.tell(region, id, { _tag: "Waits", modelName: id, reason: id }),
   (cds) => cds.workers,
   (cds) => cds.heartbeat({ now: 0, lines: [] }),
-  (cds) => cds.cdn
+  (cds) => cds.cdn,
+  (cds, region) => cds.job(region, "777"),
+  (cds, region) => cds.take(region, "777"),
+  (cds, region) => cds.release(region, "777"),
+  (cds, region) => cds.fail(region, "777", "no space left"),
+  (cds, region, id) => cds.tell(region, "777", { _tag: "Waits", modelName: id, reason: id }),
+  (cds, _, id) => cds.disable({ api: "v1", id, name: id, status: "Waiting", jobId: "" }),
+  (cds) => cds.models,
+  (cds, group, name) => cds.modelPassword({ ...modelV1, group, name }),
+  (cds, group, name) => cds.bookModel({ ...modelV1, group, name }),
+  (cds, group, name) => cds.failModel({ ...modelV1, group, name }, name, group),
+  (cds, region, id) => cds.modelAsCode(`PRJ/${region}/repo/${id}`)
 ]
+
+const jobPaths = String.raw`v2\/queue\/[^/]+\/job\/[^/]+(\/|$)|queue\/workflows\/\d+\/`
+const hatcheryPaths = String.raw`(v2\/)?worker$|v2\/hatchery\/heartbeat$|services\/heartbeat$|v2\/config\/cdn$|worker\/[^/]+\/disable$`
+const modelPaths = String.raw`worker\/model\/enabled$|worker\/model\/[^/]+\/[^/]+\/(secret|book|error)$|v2\/project\/PRJ\/vcs\/[^/]+\/repository\/[^/]+\/workermodel\/[^/]+\?`
+
+/** Where the calls may lead. */
+const known = new RegExp(`^\\/(${jobPaths}|${hatcheryPaths}|${modelPaths})`)
 
 interface Case {
   readonly call: number
@@ -81,11 +156,15 @@ const typed = (exit: Exit.Exit<unknown, unknown>) => {
 
 const oneCall = ({ call, region, id, replies, signin }: Case) => {
   let nth = 0
-  const stand = api((seen) => {
-    if (seen.path === signinPath) return signin ?? signedIn(seen.at)
-    assert.match(seen.path, /^\/v2\/(queue\/[^/]+\/job\/[^/]+(\/|$)|worker$|hatchery\/heartbeat$|config\/cdn$)/)
-    return replies[nth++ % replies.length]!
-  })
+  const stand = api(
+    (seen) => {
+      if (seen.path === signinPath) return signin ?? signedIn(seen.at)
+      if (seen.path === signinPathV1) return signin ?? signedInV1(seen.at)
+      assert.match(seen.path, known)
+      return replies[nth++ % replies.length]!
+    },
+    { cds: { token: consumerTokenV1() } }
+  )
   return Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(calls[call]!(yield* Cds, region, id))
     yield* TestClock.adjust("10 minutes")
