@@ -25,8 +25,7 @@ export const runV1 = Effect.fnUntraced(function* (
   const plan = yield* Effect.flatMap(asked("take", post(`${job}/take`, session, {})), planOf)
   const beat = Effect.gen(function* () {
     if ((yield* post("/worker/refresh", session, {})).status === 401) return false
-    const { status, body } = yield* get(`${job}/infos`, session)
-    if (status === 401 || status === 403) return false
+    const { body } = yield* get(`${job}/infos`, session)
     return Option.match(decodeInfos(body), { onNone: () => true, onSome: (infos) => infos.status === "Building" })
   })
   const finished = yield* endure(plan, beat, behaviour)

@@ -114,6 +114,25 @@ it.effect("Filters that cannot be read are answered KO, and so are good ones whe
   })
 )
 
+it.effect("Each message replaces the filters, and one that cannot be read leaves them as they were", () =>
+  Effect.gen(function* () {
+    const api = yield* simulated()
+    const { token } = yield* hatchery(api)
+    const headers = { authorization: `Bearer ${token}`, date, "x-cds-remotetime": date, upgrade: "websocket" }
+    const { frames, receive } = yield* api.upgrade({ method: "GET", url: "/ws", headers, body: undefined })
+    const told = Effect.gen(function* () {
+      yield* oneJob(api, { modelType: "docker" })
+      return yield* Queue.size(frames)
+    })
+    receive(filters("docker"))
+    assert.strictEqual(yield* told, 1)
+    receive("nonsense")
+    assert.strictEqual(yield* told, 3)
+    receive(filters("vsphere"))
+    assert.strictEqual(yield* told, 3)
+  })
+)
+
 it.effect("No event tells of a released booking; events are copied, lost and sent again on demand", () =>
   Effect.gen(function* () {
     const api = yield* simulated()

@@ -121,6 +121,17 @@ it.effect("A booking that ends while a worker runs the job changes nothing and i
   })
 )
 
+it.effect("The API books even a job that a worker runs, which goes on", () =>
+  Effect.gen(function* () {
+    const { api, it, id } = yield* booked
+    yield* (yield* worker(api, id)).take
+    yield* it.release(id)
+    assert.strictEqual((yield* it.book(id)).status, 200)
+    assert.deepInclude((yield* it.read(id)).body, { status: "Building", bookedby: { name: "rookery", id: 1 } })
+    assert.deepInclude(yield* api.job(id), { status: "Building", releases: 0 })
+  })
+)
+
 it.effect("A hatchery disables its own workers; one that builds fails its job", () =>
   Effect.gen(function* () {
     const hatcheries = ["rookery", "eyrie"].map((name) => ({ name, region: "default" }))
