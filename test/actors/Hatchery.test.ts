@@ -174,6 +174,19 @@ describe("a stop", () => {
     })
   )
 
+  it.effect("signs out of the V1 API, once and last of all that it sends there", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene({ v1: true })
+      yield* scene.stop
+      const calls = scene.calls.filter((call) => /^(GET|POST) /.test(call))
+      assert.strictEqual(calls.at(-1), "POST /auth/consumer/signout")
+      assert.lengthOf(
+        calls.filter((call) => call.endsWith("/signout")),
+        1
+      )
+    })
+  )
+
   it.effect("waits no longer than its limit for a vCenter that does not answer", () =>
     Effect.gen(function* () {
       const scene = yield* makeScene()

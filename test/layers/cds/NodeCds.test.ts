@@ -13,7 +13,11 @@ import { Settings } from "../../../src/services/Settings.ts"
 import { CdsSocket } from "../../../src/layers/cds/CdsSocket.ts"
 import * as CdsLive from "../../../src/layers/cds/CdsLive.ts"
 import { front } from "../../../src/layers/simulated/cds/Front.ts"
+import type { Registered } from "../../../src/layers/simulated/cds/Identity.ts"
+import type { SimCds } from "../../../src/layers/simulated/cds/SimCds.ts"
 import { hatcheryKeys } from "./api.ts"
+import { withV1, withV2 } from "./simulated.ts"
+import type { Tokens } from "./simulated.ts"
 import * as CdsHttp from "../../../src/layers/cds/CdsHttp.ts"
 import * as NodeCdsHttp from "../../../src/layers/cds/NodeCdsHttp.ts"
 import * as NodeCdsSocket from "../../../src/layers/cds/NodeCdsSocket.ts"
@@ -185,38 +189,43 @@ describe("the socket on Node", () => {
   )
 })
 
+/** What a hatchery does with a job of one of the two APIs, from the event on. */
+const oneJob = (
+  tokens: (identity: Registered) => Tokens,
+  enqueue: (api: SimCds) => Effect.Effect<ReadonlyArray<string>>
+) =>
+  Effect.gen(function* () {
+    const { api, apiUrl } = yield* front()
+    const identity = api.identities[0]!
+    const { name } = identity
+    const pem = hatcheryKeys.privateKey.export({ type: "pkcs1", format: "pem" }).toString()
+    const rsaPrivateKey = Redacted.make(pem)
+    const disableV2QueuePolling = true
+    const cds = { ...defaults.cds, ...tokens(identity), name, apiUrl, rsaPrivateKey, disableV2QueuePolling }
+    const real = CdsLive.layer({ version: "1.2.3", hostname: "host1" }).pipe(
+      Layer.provide([NodeCdsHttp.layer, NodeCdsSocket.layer, Layer.mock(Ids)({})]),
+      Layer.provide(Layer.succeed(Settings, { ...defaults, cds }))
+    )
+    yield* Effect.gen(function* () {
+      const client = yield* Cds
+      const { region } = yield* client.signin
+      const events = Stream.filter(client.sightings, ({ source }) => source === "event")
+      const seen = yield* Effect.forkChild(Stream.runHead(events))
+      const [id = ""] = yield* enqueue(api)
+      const telling = Effect.forever(Effect.delay(api.resendEvent(id), "10 millis"))
+      const sighting = yield* Effect.raceFirst(Fiber.join(seen), telling)
+      assert.strictEqual(Option.getOrUndefined(sighting)?.id, id)
+      assert.strictEqual((yield* client.take(region, id)).hatcheryName, name)
+      yield* client.release(region, id)
+      assert.strictEqual((yield* client.job(region, id)).job.status, "Waiting")
+      assert.deepStrictEqual(yield* client.workers, [])
+      yield* client.signout
+      assert.deepStrictEqual(yield* api.violations, [])
+    }).pipe(Effect.provide(real))
+  })
+
 describe("the client over real HTTP and WebSocket", () => {
-  it.live("signs in, sees a job by its event, takes it and gives it back", () =>
-    Effect.gen(function* () {
-      const { api, apiUrl } = yield* front()
-      const { name, token } = api.identities[0]!
-      const pem = hatcheryKeys.privateKey.export({ type: "pkcs1", format: "pem" }).toString()
-      const cds = {
-        ...defaults.cds,
-        name,
-        apiUrl,
-        tokenV2: Redacted.make(token),
-        rsaPrivateKey: Redacted.make(pem),
-        disableV2QueuePolling: true
-      }
-      const real = CdsLive.layer({ version: "1.2.3", hostname: "host1" }).pipe(
-        Layer.provide([NodeCdsHttp.layer, NodeCdsSocket.layer, Layer.mock(Ids)({})]),
-        Layer.provide(Layer.succeed(Settings, { ...defaults, cds }))
-      )
-      yield* Effect.gen(function* () {
-        const client = yield* Cds
-        const { region } = yield* client.signin
-        const seen = yield* Effect.forkChild(Stream.runHead(client.sightings))
-        yield* Effect.repeat(Effect.sleep("10 millis"), { until: () => api.state.sockets.count === 1 })
-        const [id = ""] = yield* api.enqueue()
-        const sighting = Option.getOrUndefined(yield* Fiber.join(seen))
-        assert.deepInclude(sighting, { id, region, source: "event" })
-        assert.strictEqual((yield* client.take(region, id)).hatcheryName, name)
-        yield* client.release(region, id)
-        assert.strictEqual((yield* client.job(region, id)).job.status, "Waiting")
-        assert.deepStrictEqual(yield* client.workers, [])
-        assert.deepStrictEqual(yield* api.violations, [])
-      }).pipe(Effect.provide(real))
-    })
-  )
+  it.live("signs in, sees a job by its event, takes it and gives it back", () => oneJob(withV2, (api) => api.enqueue()))
+
+  it.live("does the same at the V1 API, by its filter and a booking", () => oneJob(withV1, (api) => api.enqueueV1()))
 })

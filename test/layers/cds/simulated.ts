@@ -21,7 +21,7 @@ const keys = makeKeys()
 const pem = hatcheryKeys.privateKey.export({ type: "pkcs8", format: "pem" }).toString()
 const apiUrl = "http://cds.simulated"
 
-type Tokens = Pick<SettingsShape["cds"], "token" | "tokenV2">
+export type Tokens = Pick<SettingsShape["cds"], "token" | "tokenV2">
 
 export const withV1 = ({ tokenV1 }: Registered): Tokens => ({ token: Redacted.make(tokenV1), tokenV2: undefined })
 export const withV2 = ({ token }: Registered): Tokens => ({ token: undefined, tokenV2: Redacted.make(token) })
