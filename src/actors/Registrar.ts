@@ -203,7 +203,9 @@ export class Registrar extends Context.Service<
         const ours = known.models.filter(({ type }) => type === "vsphere").toSorted(byNeed)
         for (const model of ours)
           yield* tend(model).pipe(
-            Effect.catch((error) => tell(pathOf(model), "reason" in error ? error.reason : error.message))
+            Effect.catch((error) =>
+              tell(pathOf(model), `left for now: ${"reason" in error ? error.reason : error.message}`)
+            )
           )
         yield* Effect.catch(retire, ({ message }) => Effect.logWarning(`an old template stays: ${message}`))
       }).pipe(Effect.withSpan("Registrar.pass"))
