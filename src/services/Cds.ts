@@ -61,9 +61,9 @@ export class Cds extends Context.Service<
      * `notFound` when it is not Waiting any more, locked, or booked by another.
      */
     readonly take: (region: string, id: JobId) => Effect.Effect<Job, CdsError>
-    /** Gives a taken job back. CDS does not test the status: the caller reads it first (defect 68). */
+    /** Gives a taken job back; done already where a V1 booking has run out. CDS does not test the status: the caller reads it first (defect 68). */
     readonly release: (region: string, id: JobId) => Effect.Effect<void, CdsError>
-    /** Ends the job as failed with this reason. */
+    /** Ends the job as failed with this reason. A V1 job that a worker runs ends by that worker's being disabled, the reason told before. */
     readonly fail: (region: string, id: JobId, reason: string) => Effect.Effect<void, CdsError>
     readonly tell: (region: string, id: JobId, notice: Notice) => Effect.Effect<void, CdsError>
     /** This hatchery's workers of both APIs, whatever their status. Fails when either list cannot be had. */
