@@ -3,7 +3,7 @@
  * that cannot have a machine waits with its reason, which changes when the pool or the capacity does.
  */
 import { Cause, Clock, Context, Effect, Exit, FiberMap, Layer, Metric, Semaphore, Stream, Tracer } from "effect"
-import type { JobId, JobSighting } from "../schema/Job.ts"
+import { isV1, type JobId, type JobSighting } from "../schema/Job.ts"
 import type { Size } from "../schema/Machine.ts"
 import { Capacity } from "../services/Capacity.ts"
 import { Cds } from "../services/Cds.ts"
@@ -11,11 +11,12 @@ import { EventLog } from "../services/EventLog.ts"
 import * as Metrics from "../services/Metrics.ts"
 import type { Decision } from "../services/Monitor.ts"
 import { Settings } from "../services/Settings.ts"
-import { admit } from "./admission.ts"
 import { makeAssignment } from "./assignment.ts"
+import { makeJobModel } from "./jobModel.ts"
 import { Predecessor } from "./Predecessor.ts"
 import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
+import { isAskable } from "./vm/State.ts"
 
 /** A job that was seen and has no machine. Times in milliseconds since the epoch. */
 interface Waiting {
@@ -23,11 +24,13 @@ interface Waiting {
   readonly seenAt: number
   sightedAt: number
   /** Known once the job was read. */
-  image: string | undefined
+  pool: string | undefined
   modelName: string
   size: Size | undefined
-  /** Why it is none of ours, whenever it is read: CDS freezes a job and its model when it queues it. */
+  /** Why it is none of ours, whenever it is read: CDS freezes a job, and a V2 job's model, when it queues it. */
   unfit: string | undefined
+  /** Its user hears why it waits; where another hatchery may well run it, only the operator does. */
+  told: boolean
   reason: string
   decidedAt: number
   toldAt: number | undefined
@@ -65,12 +68,13 @@ export class Dispatcher extends Context.Service<
       const settings = yield* Settings
       const signals = yield* Signals
       const assignment = yield* makeAssignment
+      const jobModel = yield* makeJobModel
       const waiting = new Map<JobId, Waiting>()
       const tries = new Map<JobId, { count: number; at: number }>()
       const starters = yield* Semaphore.make(Math.max(1, settings.maxConcurrentProvisioning))
 
-      /** This job and those that wait for the same template. */
-      const rivals = (image: string): number => [...waiting.values()].filter((entry) => entry.image === image).length
+      /** This job and those that wait for the same pool. */
+      const rivals = (pool: string): number => [...waiting.values()].filter((entry) => entry.pool === pool).length
 
       const refuse = Effect.fnUntraced(function* (entry: Waiting, reason: string) {
         const now = yield* Clock.currentTimeMillis
@@ -78,7 +82,7 @@ export class Dispatcher extends Context.Service<
         if (entry.reason !== reason) yield* log.append({ kind: "decision", subject: id, text: reason })
         entry.reason = reason
         entry.decidedAt = now
-        if (now - entry.seenAt < tellAfterMs || now - (entry.toldAt ?? -Infinity) < tellAgainMs) return
+        if (!entry.told || now - entry.seenAt < tellAfterMs || now - (entry.toldAt ?? -Infinity) < tellAgainMs) return
         entry.toldAt = now
         yield* cds
           .tell(region, id, { _tag: "Waits", modelName: entry.modelName, reason })
@@ -92,25 +96,39 @@ export class Dispatcher extends Context.Service<
         return settings.maxAttempts >= 0 && spent.count >= settings.maxAttempts
       })
 
+      /** CDS fails a V2 job by itself after five releases; a V1 job waits until somebody says that it has failed (cds-contract 5.4). */
+      const giveUp = Effect.fnUntraced(function* (entry: Waiting) {
+        const { id, region } = entry.sighting
+        const reason = `it failed ${settings.maxAttempts} times (provision.maxAttemptsNumberBeforeFailure)`
+        yield* refuse(entry, reason)
+        if (!isV1(id)) return
+        yield* cds.fail(region, id, `Hatchery "${settings.cds.name}" gives up: ${reason}`).pipe(
+          Effect.tap(() => Effect.sync(() => waiting.delete(id))),
+          Effect.catch((error) => Effect.logWarning(`the job ${id} could not be failed: ${error.message}`))
+        )
+      })
+
       /** Decides about one job, under the span that its machine's actor carries on. True when the span is handed on. */
       const decide = Effect.fnUntraced(function* (entry: Waiting, trace: Tracer.Span) {
         const { id, region } = entry.sighting
         const read = yield* cds.job(region, id)
         yield* Metric.update(Metrics.jobsExamined, 1)
-        const admission = admit(read.job, read.model, settings)
+        const admission = yield* jobModel.admission(read)
         if (admission._tag === "Over") {
           waiting.delete(id)
           return false
         }
         if (admission._tag === "Refused") {
-          entry.unfit = admission.reason
+          entry.told = admission.told
+          if (admission.final) entry.unfit = admission.reason
           return yield* Effect.as(refuse(entry, admission.reason), false)
         }
-        entry.image = admission.image
+        entry.told = true
+        entry.pool = admission.pool
         entry.modelName = admission.modelName
         entry.size = admission.size
         yield* cds.cdn
-        const reason = yield* assignment.assign(read.job, region, admission, rivals(admission.image), trace)
+        const reason = yield* assignment.assign(read.job, region, admission, rivals(admission.pool), trace)
         if (reason !== undefined) return yield* Effect.as(refuse(entry, reason), false)
         waiting.delete(id)
         yield* Metric.update(Metrics.jobsProcessed, 1)
@@ -127,13 +145,9 @@ export class Dispatcher extends Context.Service<
         const objection = yield* predecessor.objection(id)
         if (objection !== undefined) return yield* refuse(entry, objection)
         if (entry.unfit !== undefined) return yield* refuse(entry, entry.unfit)
-        if (yield* tooManyTries(id))
-          return yield* refuse(
-            entry,
-            `it failed ${settings.maxAttempts} times (provision.maxAttemptsNumberBeforeFailure)`
-          )
-        if (entry.image !== undefined) {
-          const reason = yield* assignment.hopeless(entry.image, entry.size ?? nothing, rivals(entry.image))
+        if (yield* tooManyTries(id)) return yield* giveUp(entry)
+        if (entry.pool !== undefined) {
+          const reason = yield* assignment.hopeless(entry.pool, entry.size ?? nothing, rivals(entry.pool))
           if (reason !== undefined) return yield* refuse(entry, reason)
         }
         const trace = yield* Effect.makeSpan("Job", {
@@ -179,14 +193,24 @@ export class Dispatcher extends Context.Service<
         yield* look(sighting.id)
       })
 
-      /** As many of the waiting jobs look again as there may be machines for, the ones seen first before the others. */
-      const lookAgain = Effect.fnUntraced(function* (template: string | undefined) {
+      /** The project with the fewest machines first, as it gets one the next, and of its jobs the one seen first. */
+      const inTurn = (): ReadonlyArray<readonly [JobId, Waiting]> => {
+        const shares = assignment.shares()
+        const queues = Map.groupBy(waiting, ([, { sighting }]) => sighting.projectKey)
+        const turns = [...queues].flatMap(([project, jobs]) =>
+          jobs.map((job, index) => ({ job, turn: (shares.get(project) ?? 0) + index }))
+        )
+        return turns.toSorted((a, b) => a.turn - b.turn || a.job[1].seenAt - b.job[1].seenAt).map(({ job }) => job)
+      }
+
+      /** As many of the waiting jobs look again as there may be machines for, so that projects share what is short (seed 001 section 12). */
+      const lookAgain = Effect.fnUntraced(function* (of: string | undefined) {
         const ready = new Map<string, number>()
         let clones = settings.maxConcurrentProvisioning - (yield* capacity.used).starting
-        for (const [id, { image }] of waiting) {
-          if (image === undefined || (template !== undefined && image !== template)) continue
-          const left = ready.get(image) ?? assignment.ready(image)
-          if (left > 0) ready.set(image, left - 1)
+        for (const [id, { pool }] of inTurn()) {
+          if (pool === undefined || (of !== undefined && pool !== of)) continue
+          const left = ready.get(pool) ?? assignment.ready(pool)
+          if (left > 0) ready.set(pool, left - 1)
           else if (clones > 0) clones--
           else continue
           yield* look(id)
@@ -196,7 +220,7 @@ export class Dispatcher extends Context.Service<
       /** A job that lost its machine waits again, and is looked at soon: nobody may tell of it before the next poll. */
       const returned = Effect.fnUntraced(function* ({ claim, reason, failed }: Extract<Signal, { _tag: "ReturnJob" }>) {
         const { jobId: id, region, projectKey } = claim
-        if (id === "" || region === "") return
+        if (!isAskable(claim)) return
         const now = yield* Clock.currentTimeMillis
         if (failed) tries.set(id, { count: (tries.get(id)?.count ?? 0) + 1, at: now })
         if (!waiting.has(id)) waiting.set(id, { ...newcomer({ id, region, projectKey, source: "event" }, now), reason })
@@ -235,10 +259,11 @@ const newcomer = (sighting: JobSighting, now: number): Waiting => ({
   sighting,
   seenAt: now,
   sightedAt: now,
-  image: undefined,
+  pool: undefined,
   modelName: "",
   size: undefined,
   unfit: undefined,
+  told: true,
   reason: "",
   decidedAt: now,
   toldAt: undefined

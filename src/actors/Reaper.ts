@@ -11,7 +11,7 @@ import * as Metrics from "../services/Metrics.ts"
 import { Settings } from "../services/Settings.ts"
 import { Registry } from "./Registry.ts"
 import type { VmEvent } from "./vm/Event.ts"
-import { claimOf, type Claim } from "./vm/State.ts"
+import { claimOf, isAskable, type Claim } from "./vm/State.ts"
 import { send, type VmHandle } from "./Vm.ts"
 
 export class Reaper extends Context.Service<
@@ -31,7 +31,7 @@ export class Reaper extends Context.Service<
 
       /** A job that is over needs no machine; one that went back to the queue, or to another hatchery, needs none of ours. */
       const askForJob = Effect.fnUntraced(function* (claim: Claim, taken: boolean) {
-        if (claim.jobId === "" || claim.region === "") return undefined
+        if (!isAskable(claim)) return undefined
         return yield* cds.job(claim.region, claim.jobId).pipe(
           Effect.map(({ job }): VmEvent | undefined => {
             if (isFinal(job.status)) return { _tag: "JobEnded", status: job.status }

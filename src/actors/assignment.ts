@@ -10,18 +10,16 @@ import { Ids } from "../services/Ids.ts"
 import { IpPool } from "../services/IpPool.ts"
 import { Settings } from "../services/Settings.ts"
 import { VSphere } from "../services/VSphere.ts"
-import type { Admission } from "./admission.ts"
+import type { Wanted } from "./admission.ts"
 import { Registry, sizeOf } from "./Registry.ts"
 import { newborn } from "./vm/newborn.ts"
-import { claimOf, nameOf, type Claim, type StateTag } from "./vm/State.ts"
+import { claimOf, isBuild, nameOf, poolOf, type Claim, type StateTag } from "./vm/State.ts"
 import type { VmHandle } from "./Vm.ts"
-
-type Wanted = Extract<Admission, { _tag: "Wanted" }>
 
 const onTheWay: ReadonlySet<StateTag> = new Set(["Cloning", "Booting", "Settling", "Returning"])
 
-const isReady = (handle: VmHandle, template: string): boolean =>
-  handle.vm.state._tag === "Provisioned" && handle.lease === undefined && handle.vm.template === template
+const isReady = (handle: VmHandle, pool: string): boolean =>
+  handle.vm.state._tag === "Provisioned" && handle.lease === undefined && poolOf(handle.vm) === pool
 
 export const makeAssignment = Effect.gen(function* () {
   const capacity = yield* Capacity
@@ -31,12 +29,13 @@ export const makeAssignment = Effect.gen(function* () {
   const settings = yield* Settings
   const vsphere = yield* VSphere
 
-  const ready = (template: string): ReadonlyArray<VmHandle> =>
-    [...registry.machines.values()].filter((handle) => isReady(handle, template))
+  const ready = (pool: string): ReadonlyArray<VmHandle> =>
+    [...registry.machines.values()].filter((handle) => isReady(handle, pool))
 
-  const coming = (template: string): ReadonlyArray<VmHandle> =>
+  const coming = (pool: string): ReadonlyArray<VmHandle> =>
     [...registry.machines.values()].filter(
-      ({ vm }) => vm.template === template && onTheWay.has(vm.state._tag) && claimOf(vm.state) === undefined
+      ({ vm }) =>
+        poolOf(vm) === pool && onTheWay.has(vm.state._tag) && claimOf(vm.state) === undefined && !isBuild(vm.state)
     )
 
   const claimFor = Effect.fnUntraced(function* (job: Job, region: string, wanted: Wanted) {
@@ -46,6 +45,8 @@ export const makeAssignment = Effect.gen(function* () {
       projectKey: job.projectKey,
       workerName: yield* ids.workerName(""),
       modelName: wanted.modelName,
+      model: wanted.model,
+      flavor: wanted.flavor,
       login: wanted.login,
       size: wanted.size,
       startedAt: yield* Clock.currentTimeMillis
@@ -54,8 +55,8 @@ export const makeAssignment = Effect.gen(function* () {
   })
 
   /** The oldest first: it has been ready for longest. */
-  const lease = (template: string, job: Job): VmHandle | undefined => {
-    const [oldest] = ready(template).toSorted((a, b) => a.vm.createdAt - b.vm.createdAt)
+  const lease = (pool: string, job: Job): VmHandle | undefined => {
+    const [oldest] = ready(pool).toSorted((a, b) => a.vm.createdAt - b.vm.createdAt)
     if (oldest !== undefined) oldest.lease = job.id
     return oldest
   }
@@ -75,41 +76,49 @@ export const makeAssignment = Effect.gen(function* () {
 
   /** Name, uuid, address and job are chosen before the clone is asked for. */
   const fresh = Effect.fnUntraced(function* (job: Job, region: string, wanted: Wanted, trace: Tracer.Span) {
-    const template = yield* vsphere.template(wanted.image)
+    const template = yield* vsphere.template(wanted.template)
     const id = yield* ids.uuid
     const made = Effect.gen(function* () {
       yield* capacity.reserve(id, wanted.size ?? template.size)
       const addressing = yield* ips.lease(id)
       const ip = addressing._tag === "Static" ? addressing.ip : undefined
       const claim = yield* claimFor(job, region, wanted)
-      const now = claim.startedAt
-      yield* registry.spawn(
-        newborn({ id, template: wanted.image, poolName: claim.workerName, ip, claim, now }, settings.times),
-        trace
-      )
+      const { workerName: poolName, startedAt: now } = claim
+      const conception = { id, template: wanted.template, model: wanted.stamp, poolName, ip, claim, now }
+      yield* registry.spawn(newborn(conception, settings.times), trace)
     })
     yield* Effect.onError(made, () => Effect.andThen(ips.release(id), capacity.release(id)))
   })
 
   return {
-    /** How many ready machines of this template nobody has. */
-    ready: (template: string): number => ready(template).length,
+    /** How many ready machines of this pool nobody has. */
+    ready: (pool: string): number => ready(pool).length,
+
+    /** How many machines work, or are made ready, for each project. */
+    shares: (): Map<string, number> => {
+      const shares = new Map<string, number>()
+      for (const { vm } of registry.machines.values()) {
+        const claim = claimOf(vm.state)
+        if (claim !== undefined) shares.set(claim.projectKey, (shares.get(claim.projectKey) ?? 0) + 1)
+      }
+      return shares
+    },
 
     /**
-     * Why there is nothing to be done for one of `jobs` jobs that wait for this template: enough machines are on their way to the pool, or a limit
-     * is reached. Undefined when it is worth a try.
+     * Why there is nothing to be done for one of `jobs` jobs that wait for this pool: enough machines are on their way to it, or a limit is
+     * reached. Undefined when it is worth a try.
      */
-    hopeless: Effect.fnUntraced(function* (template: string, size: Size, jobs: number) {
-      const way = coming(template)
-      if (ready(template).length === 0 && way.length >= jobs) return waitReason(template, way)
+    hopeless: Effect.fnUntraced(function* (pool: string, size: Size, jobs: number) {
+      const way = coming(pool)
+      if (ready(pool).length === 0 && way.length >= jobs) return waitReason(pool, way)
       return (yield* capacity.refusal(size))?.reason
     }),
 
     /** Undefined when the job has a machine now, which carries on `trace`; else the reason why not. `jobs` as above. */
     assign: Effect.fnUntraced(function* (job: Job, region: string, wanted: Wanted, jobs: number, trace: Tracer.Span) {
-      const handle = lease(wanted.image, job)
-      const way = coming(wanted.image)
-      if (handle === undefined && way.length >= jobs) return waitReason(wanted.image, way)
+      const handle = lease(wanted.pool, job)
+      const way = coming(wanted.pool)
+      if (handle === undefined && way.length >= jobs) return waitReason(wanted.pool, way)
       const assigned =
         handle === undefined ? fresh(job, region, wanted, trace) : fromPool(handle, job, region, wanted, trace)
       return yield* assigned.pipe(
@@ -120,8 +129,8 @@ export const makeAssignment = Effect.gen(function* () {
   }
 })
 
-const waitReason = (template: string, coming: ReadonlyArray<VmHandle>): string => {
+const waitReason = (pool: string, coming: ReadonlyArray<VmHandle>): string => {
   const names = coming.slice(0, 3).map(({ vm }) => nameOf(vm))
   const more = coming.length > 3 ? ", …" : ""
-  return `no provisioned machine of "${template}" is ready; ${coming.length} on the way (${names.join(", ")}${more})`
+  return `no provisioned machine of "${pool}" is ready; ${coming.length} on the way (${names.join(", ")}${more})`
 }

@@ -10,10 +10,10 @@ export type Choice =
   /** A V2 model by its reference; `named` by the job, else a default, without which a V1 model may do. */
   | { readonly _tag: "AsCode"; readonly reference: string; readonly named: boolean }
   | { readonly _tag: "Model"; readonly model: ModelV1 }
-  /** `ours` is false where other hatcheries may well run the job: then its user is not told. */
-  | { readonly _tag: "None"; readonly reason: string; readonly ours: boolean }
+  /** `ours` is false where other hatcheries may well run the job: then its user is not told. `final`: no change of a model helps. */
+  | { readonly _tag: "None"; readonly reason: string; readonly ours: boolean; readonly final: boolean }
 
-const none = (reason: string, ours: boolean): Choice => ({ _tag: "None", reason, ours })
+const none = (reason: string, ours: boolean, final = false): Choice => ({ _tag: "None", reason, ours, final })
 
 const valuesOf = ({ requirements }: JobV1, type: string): ReadonlyArray<string> =>
   requirements.filter((one) => one.type === type).map(({ value }) => value)
@@ -102,9 +102,9 @@ export const chooseModel = (
   withDefaults = true
 ): Choice => {
   const region = regionRefusal(job, settings)
-  if (region !== undefined) return none(region, false)
+  if (region !== undefined) return none(region, false, true)
   const never = job.requirements.find(({ type }) => type in unsupported)
-  if (never !== undefined) return none(unsupported[never.type]!, true)
+  if (never !== undefined) return none(unsupported[never.type]!, true, true)
   const name = namedModel(job)
   if (name !== undefined && isReference(name)) return { _tag: "AsCode", reference: name, named: true }
   const reference = name === undefined && withDefaults ? defaultModel(valuesOf(job, "binary"), settings) : undefined

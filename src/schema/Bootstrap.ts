@@ -1,4 +1,13 @@
-/** What runs in the guest of a V2 job: the worker is downloaded and run, then the machine goes off (cds-contract 9.4, 9.5). */
+/** What runs in the guest: the worker is downloaded and run, then the machine goes off (cds-contract 9.4, 9.5). */
+import { Result } from "effect"
+import type { ModelV1 } from "./ModelV1.ts"
+import { render, type ScriptTemplateError, scriptVariables } from "./ScriptTemplate.ts"
+
+/** Where a worker writes, and one that registers its model (cds-contract 9.5). */
+export const workerLog = "/tmp/worker.log"
+export const registerLog = "/tmp/worker.register.log"
+/** Where everything before the worker writes: pre-start script, download, a V1 model's own commands. */
+export const setupLog = "/tmp/cds-worker-setup.log"
 
 export interface Bootstrap {
   /** Stands in the text, so that the process can be found again by its command line. */
@@ -7,12 +16,23 @@ export interface Bootstrap {
   readonly apiUrl: string
   /** The download does not verify the API's certificate (`workerApiHttp.insecure`). */
   readonly apiInsecure?: boolean
-  /** The model's, e.g. `linux/amd64`. */
-  readonly osArch: string
+  /** The model's, e.g. `linux/amd64`; undefined: Linux on what the guest says it is (V1 jobs). */
+  readonly osArch?: string | undefined
+  /** `models[].preStartScript`: runs first, and the worker only when it ends well (defect 41). */
+  readonly preStart?: string | undefined
 }
 
 /** One word for the shell, whatever is in it. */
 const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`
+
+const base = (apiUrl: string): string => apiUrl.replace(/\/+$/, "")
+
+const head = (workerName: string): string => `# CDS worker ${workerName.replace(/[^\w.-]/g, "-")}
+exec >>${setupLog} 2>&1
+`
+
+/** What people write for a guest they write for bash; it is not in every guest. */
+const shell = '"$(command -v bash || echo sh)"'
 
 /**
  * POSIX shell text; secrets and all that the worker needs come through the environment (`CDS_CONFIG`). It ends with the worker's own exit
@@ -23,12 +43,16 @@ const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`
  * `/tmp/cds-worker-setup.log` (the download). What an operator sees: a machine on for two minutes whose bootstrap has ended, with the
  * reason in one of these files.
  */
-export const script = ({ workerName, apiUrl, apiInsecure = false, osArch }: Bootstrap): string => `\
-# CDS worker ${workerName.replace(/[^\w.-]/g, "-")}
-exec >>/tmp/cds-worker-setup.log 2>&1
-
-url=${quoted(`${apiUrl.replace(/\/+$/, "")}/download/worker/${osArch}`)}
+export const script = ({ workerName, apiUrl, apiInsecure = false, osArch, preStart }: Bootstrap): string => `\
+${head(workerName)}
 file=/usr/local/bin/worker
+${
+  osArch === undefined
+    ? `arch=$(uname -m)
+case "$arch" in x86_64) arch=amd64 ;; aarch64) arch=arm64 ;; esac
+url=${quoted(`${base(apiUrl)}/download/worker/linux/`)}$arch`
+    : `url=${quoted(`${base(apiUrl)}/download/worker/${osArch}`)}`
+}
 
 power_off() {
   sudo shutdown -h "$1" || shutdown -h "$1"
@@ -40,7 +64,7 @@ give_up() {
   exit 1
 }
 
-if command -v curl >/dev/null; then
+${preStart === undefined ? "" : `${shell} -c ${quoted(preStart)} || give_up "the pre-start script ended with exit code $?"\n\n`}if command -v curl >/dev/null; then
   curl --fail --silent --show-error --location${apiInsecure ? " --insecure" : ""} \\
     --retry 10 --retry-max-time 120 --retry-connrefused --output "$file" "$url"
 elif command -v wget >/dev/null; then
@@ -51,9 +75,43 @@ else
 fi || give_up "the worker cannot be downloaded from $url"
 chmod +x "$file" || give_up "the worker cannot be made executable"
 
-PATH=$PATH worker >/tmp/worker.log 2>&1
+PATH=$PATH worker >${workerLog} 2>&1
 code=$?
 echo "the worker ended with exit code $code"
 if [ "$code" -eq 0 ]; then power_off now; else power_off +2; fi
 exit "$code"
 `
+
+/** The worker of a V1 model: its `pre_cmd`, `cmd` and `post_cmd` as they were written, with their variables (seed 001 section 6.2.2). */
+export interface BootstrapV1 {
+  readonly workerName: string
+  readonly apiUrl: string
+  /** The worker registers its model. */
+  readonly registers?: true | undefined
+}
+
+/**
+ * Like `script`, with the model's own commands in the place of the download. They have `CDS_CONFIG` in their environment, and the machine goes off
+ * as `post_cmd` says; after a failure that comes two minutes later, so that the exit code and the log can be read.
+ */
+export const scriptOf = (
+  { preCmd, cmd, postCmd }: Pick<ModelV1, "preCmd" | "cmd" | "postCmd">,
+  { workerName, apiUrl, registers }: BootstrapV1
+): Result.Result<string, ScriptTemplateError> => {
+  const variables = scriptVariables(base(apiUrl))
+  const parts = Result.all([render(preCmd, variables), render(cmd, variables), render(postCmd, variables)])
+  return Result.map(parts, ([pre, worker, post]) => {
+    const log = registers === true ? registerLog : workerLog
+    const text = `${pre}
+${worker.trimEnd()}${registers === true ? " register" : ""} >${log} 2>&1
+code=$?
+echo "the worker ended with exit code $code"
+if [ "$code" -ne 0 ]; then sleep 120; fi
+${post}
+exit "$code"
+`
+    return `${head(workerName)}
+exec ${shell} -c ${quoted(`# CDS worker ${workerName}\n${text}`)}
+`
+  })
+}

@@ -139,7 +139,7 @@ describe("a machine whose guest", () => {
         ill?.ref.value
       )
       assert.strictEqual((yield* scene.ips.count).leased, 2)
-      assert.isTrue((yield* infosOf(scene, id)).some((line) => /error: its boot failed/.test(line)))
+      assert.isTrue((yield* infosOf(scene, id)).some((line) => /error: .* its boot failed/.test(line)))
       assert.strictEqual((yield* scene.cds.job(id))?.status, "Success")
       assert.strictEqual(yield* takes(scene, id), 2)
       assert.deepStrictEqual(yield* faults(scene, 2), [])

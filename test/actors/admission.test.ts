@@ -60,8 +60,10 @@ describe("a job that is admitted", () => {
   it("names the template to run on, the model for its token, and no login where the configuration has one", () => {
     assert.deepStrictEqual(admit(job, model, settings), {
       _tag: "Wanted",
-      image: "debian12",
+      pool: "debian12",
+      template: "debian12",
       modelName: "debian",
+      flavor: "",
       size: undefined,
       login: undefined
     })

@@ -38,9 +38,9 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
     "VSphere.reconfigure: Vim.ReconfigVM_Task, Inventory.task"
   ],
   "Vm Powered → Running": [
+    "Cds.job: ",
     "Cds.cdn: ",
     "Cds.workerToken: ",
-    "Cds.job: ",
     "Guest.start: Vim.StartProgramInGuest",
     "Guest.processes: Vim.ListProcessesInGuest"
   ],

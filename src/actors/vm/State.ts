@@ -3,7 +3,7 @@
  * becomes another, `docs/state-machine.md` draws it.
  */
 import type { Redacted } from "effect"
-import type { JobId } from "../../schema/Job.ts"
+import { isV1, type JobId } from "../../schema/Job.ts"
 import type { ModelStamp, ModelV1 } from "../../schema/ModelV1.ts"
 import { readable, unreadableReason } from "../../schema/Machine.ts"
 import type { MachineFacts, MachineId, MachineRef, Size } from "../../schema/Machine.ts"
@@ -24,11 +24,17 @@ export interface Claim {
   readonly registers?: true
   /** Guest login of the model; the configuration's comes first (seed 6.2.3). Not written down: a restart asks CDS again. */
   readonly login: { readonly username: string; readonly password: Redacted.Redacted<string> } | undefined
+  /** The flavor's name; empty: the template's resources; undefined after a restart. */
+  readonly flavor?: string | undefined
   /** The flavor to apply while the machine is off. */
   readonly size: Size | undefined
   /** Milliseconds since the epoch: the worker's TTL counts from here. */
   readonly startedAt: number
 }
+
+/** True where CDS can be asked about the claim's job: a V2 job is asked for by its region, which the Go hatchery does not write down. */
+export const isAskable = ({ jobId, region }: Pick<Claim, "jobId" | "region">): boolean =>
+  jobId !== "" && (region !== "" || isV1(jobId))
 
 /** What becomes of the job when its machine is reaped. */
 export type Settlement =

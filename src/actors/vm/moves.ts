@@ -1,6 +1,7 @@
 /** The moves that several cells of the table make: into reaping, back to the pool, gone, held, somebody else's. Pure, like the table. */
 import { parse } from "../../schema/Annotation.ts"
-import type { MachineFacts } from "../../schema/Machine.ts"
+import type { MachineFacts, Size } from "../../schema/Machine.ts"
+import type { Notice } from "../../services/Cds.ts"
 import type { Action } from "./Action.ts"
 import { prove } from "./prove.ts"
 import type { Claim, HoldableState, Settlement, StateTag, Vm, VmState } from "./State.ts"
@@ -41,18 +42,22 @@ export const fail = (vm: Vm, env: Env, reason: string): Step => {
 
 const spawnFailed = (claim: Claim, reason: string, env: Env): Action => {
   const { workerName, modelName, startedAt } = claim
-  return {
-    _tag: "Tell",
-    claim,
-    notice: { _tag: "SpawnFailed", workerName, modelName, afterMs: env.now - startedAt, reason }
-  }
+  return tell(claim, { _tag: "SpawnFailed", workerName, modelName, afterMs: env.now - startedAt, reason })
 }
 
-export const starting = (claim: Claim): Action => ({
-  _tag: "Tell",
-  claim,
-  notice: { _tag: "Starts", workerName: claim.workerName, modelName: claim.modelName }
-})
+const tell = (claim: Claim, notice: Notice): Action => ({ _tag: "Tell", claim, notice })
+
+const sizeText = ({ cpus, memoryMB }: Size): string => `${cpus} CPUs, ${memoryMB} MB`
+
+/** What the user of a job reads when it is taken: its worker, and how large that is (seed 001 section 13). */
+export const starting = (vm: Vm, claim: Claim): ReadonlyArray<Action> => {
+  const { workerName, modelName, flavor } = claim
+  const size = claim.size ?? vm.size
+  const starts = tell(claim, { _tag: "Starts", workerName, modelName })
+  return flavor === undefined || size === undefined
+    ? [starts]
+    : [starts, tell(claim, { _tag: "Sized", workerName, flavor, size: sizeText(size) })]
+}
 
 export const returnJob = (claim: Claim, reason: string, failed: boolean): Action => ({
   _tag: "ReturnJob",
@@ -154,5 +159,5 @@ export const cloned = (vm: VmIn<"Cloning">, env: Env, known: Partial<Vm>): Step 
   if (claim === undefined) return enter(made, { _tag: "Booting" }, env, { actions: ended })
   return lost
     ? enter(made, { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, env, { actions: ended })
-    : enter(made, { _tag: "Powered", claim, on: false }, env, { actions: [...ended, starting(claim)] })
+    : enter(made, { _tag: "Powered", claim, on: false }, env, { actions: [...ended, ...starting(made, claim)] })
 }

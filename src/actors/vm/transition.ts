@@ -190,7 +190,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
         const { claim, cancelled, resumed } = vm.state
         const patch = resumed ? wrote(vm) : {}
         return cancelled === undefined
-          ? enter(vm, { _tag: "Powered", claim, on: false }, env, { patch, actions: [starting(claim)] })
+          ? enter(vm, { _tag: "Powered", claim, on: false }, env, { patch, actions: starting(vm, claim) })
           : reap(vm, env, cancelled, "release")
       }),
       Refused: cell(

@@ -1,14 +1,12 @@
 /** What CDS is told when a V1 model could not be registered: why, and the end of the worker's log (vsphere-behaviour 11.4). */
 import { Effect } from "effect"
 import type { MachineRef } from "../../../schema/Machine.ts"
+import { registerLog } from "../../../schema/Bootstrap.ts"
 import { needsRegistration, pathOf } from "../../../schema/ModelV1.ts"
 import { Cds } from "../../../services/Cds.ts"
 import { Guest } from "../../../services/Guest.ts"
 import { persist } from "./kit.ts"
 import { makeModelLogin } from "./login.ts"
-
-/** Where a worker that registers its model writes in the guest (cds-contract 9.5). */
-export const registerLog = "/tmp/worker.register.log"
 
 export const makeRegistration = Effect.gen(function* () {
   const cds = yield* Cds

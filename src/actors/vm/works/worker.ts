@@ -1,16 +1,20 @@
 /** Starting the worker in the guest: power on, ready, the bootstrap once, and following it until the worker shows at CDS. */
-import { Effect, Redacted } from "effect"
-import { script } from "../../../schema/Bootstrap.ts"
+import { Effect, Redacted, Result } from "effect"
+import { registerLog, script, scriptOf, setupLog, workerLog } from "../../../schema/Bootstrap.ts"
+import { isV1 } from "../../../schema/Job.ts"
 import type { MachineRef } from "../../../schema/Machine.ts"
 import { workerConfig } from "../../../schema/WorkerConfig.ts"
 import { Cds } from "../../../services/Cds.ts"
 import { Guest, type GuestLogin } from "../../../services/Guest.ts"
 import { Settings } from "../../../services/Settings.ts"
 import { VSphere } from "../../../services/VSphere.ts"
+import { makeJobModel } from "../../jobModel.ts"
+import { WorkerModels } from "../../WorkerModels.ts"
 import type { VmEvent } from "../Event.ts"
 import type { Claim, Vm } from "../State.ts"
-import { claimOf } from "../State.ts"
+import { claimOf, isAskable } from "../State.ts"
 import { done, patience, persist, refOf, type WorkContext } from "./kit.ts"
+import { makeModelLogin, noModelLogin } from "./login.ts"
 import { makeRecord } from "./record.ts"
 
 const noLogin = (vm: Vm): VmEvent => ({
@@ -24,17 +28,24 @@ export const makeWorking = Effect.gen(function* () {
   const guest = yield* Guest
   const settings = yield* Settings
   const vsphere = yield* VSphere
+  const jobModel = yield* makeJobModel
+  const modelLogin = yield* makeModelLogin
+  const models = yield* WorkerModels
   const record = yield* makeRecord
 
-  /** Guest login: the configuration's entry for the template, then the model's (seed 6.2.3). After a restart CDS is asked for the model. */
+  /** Guest login: the configuration's entry for the template or V1 model, then the model's (seed 6.2.3). After a restart CDS is asked for it. */
   const loginFor = Effect.fnUntraced(function* (template: string, claim: Claim) {
+    if (claim.model !== undefined) return yield* modelLogin(claim.model.path)
     const configured = settings.credentials.find((entry) => entry.template === template)
     if (configured !== undefined) return { username: configured.username, password: configured.password }
     if (claim.login !== undefined) return claim.login
-    const { model } = yield* persist(cds.job(claim.region, claim.jobId))
+    const model = yield* persist(jobModel.modelV2(claim.region, claim.jobId))
     if (model === undefined || model.username === "") return undefined
     return { username: model.username, password: Redacted.make(model.password) }
   })
+
+  const noLoginFor = (vm: Vm, claim: Claim): VmEvent =>
+    claim.model === undefined ? noLogin(vm) : noModelLogin(claim.model.path)
 
   const power = Effect.fnUntraced(function* (work: WorkContext) {
     const vm = work.vm()
@@ -43,7 +54,7 @@ export const makeWorking = Effect.gen(function* () {
     const ref = yield* refOf(vm)
     yield* persist(vsphere.powerOn(ref))
     const login = yield* loginFor(vm.template, claimed)
-    if (login === undefined) return noLogin(vm)
+    if (login === undefined) return noLoginFor(vm, claimed)
     yield* guest.ready(ref, vm.ip, login)
     yield* record(work, { state: "running", claim: claimed })
     return done
@@ -58,15 +69,40 @@ export const makeWorking = Effect.gen(function* () {
     const before = state.resumed ? yield* startedBefore(ref, vm.template, state.claim) : undefined
     if (before === "elsewhere") return undefined
     const login = yield* loginFor(vm.template, state.claim)
-    if (login === undefined) return noLogin(vm)
-    return yield* follow(ref, login, before ?? (yield* start(ref, login, state.claim)))
+    if (login === undefined) return noLoginFor(vm, state.claim)
+    if (before !== undefined) return yield* follow(ref, login, before, state.claim)
+    const text = yield* scriptFor(vm.template, state.claim)
+    if (Result.isFailure(text))
+      return {
+        _tag: "Failed",
+        reason: `its worker cannot be started: ${text.failure.message}`,
+        unknown: false
+      } as const
+    return yield* follow(ref, login, yield* start(ref, login, state.claim, text.success), state.claim)
   })
 
-  const start = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, claimed: Claim) {
-    const { workerName, modelName, jobId, region } = claimed
+  /** What is run in the guest: a V1 model's own commands, else the download and start of the worker. */
+  const scriptFor = Effect.fnUntraced(function* (template: string, claim: Claim) {
+    const { workerName, model, registers, region, jobId } = claim
     const { apiUrl, apiInsecure } = settings.worker
+    if (model !== undefined) {
+      const known = yield* models.get(model.path)
+      return known === undefined
+        ? Result.fail({ message: `CDS has no V1 model ${model.path} any more` })
+        : scriptOf(known, { workerName, apiUrl, registers })
+    }
+    const preStart = settings.preStartScripts.get(template)
+    if (isV1(jobId)) return Result.succeed(script({ workerName, apiUrl, apiInsecure, preStart }))
+    const read = yield* persist(cds.job(region, jobId)).pipe(Effect.orElseSucceed(() => undefined))
+    const osArch = read?.model?.osArch ?? "linux/amd64"
+    return Result.succeed(script({ workerName, apiUrl, apiInsecure, osArch, preStart }))
+  })
+
+  const start = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, claimed: Claim, text: string) {
+    const { workerName, modelName, jobId, region } = claimed
     const cdn = yield* persist(cds.cdn)
-    const token = yield* cds.workerToken({ workerName, modelName, jobId })
+    const model = claimed.model === undefined ? undefined : yield* models.get(claimed.model.path)
+    const token = yield* cds.workerToken({ workerName, modelName, jobId, model })
     const config = workerConfig({
       settings: settings.worker,
       hatchery: settings.cds.name,
@@ -74,9 +110,8 @@ export const makeWorking = Effect.gen(function* () {
       cdn,
       token
     })
-    const { model } = yield* persist(cds.job(region, jobId)).pipe(Effect.orElseSucceed(() => ({ model: undefined })))
     const program = {
-      script: script({ workerName, apiUrl, apiInsecure, osArch: model?.osArch ?? "linux/amd64" }),
+      script: text,
       env: {
         CDS_CONFIG: config,
         ...Object.fromEntries(Object.entries(settings.worker.injectEnvVars).map(([k, v]) => [k, Redacted.make(v)]))
@@ -118,14 +153,14 @@ export const makeWorking = Effect.gen(function* () {
       if (login === undefined) return "elsewhere" as const
       const pid = yield* find(ref, login, claimed.workerName)
       if (pid !== undefined) return pid
-      if (claimed.jobId === "" || claimed.region === "") return "elsewhere" as const
+      if (!isAskable(claimed)) return "elsewhere" as const
       const { job } = yield* persist(cds.job(claimed.region, claimed.jobId))
       return job.status === "Scheduling" && job.hatcheryName === settings.cds.name ? undefined : ("elsewhere" as const)
     },
     Effect.orElseSucceed(() => "elsewhere" as const)
   )
 
-  const follow = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, pid: number) {
+  const follow = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, pid: number, claim: Claim) {
     let pause = 2_000
     while (true) {
       yield* Effect.sleep(pause)
@@ -133,14 +168,14 @@ export const makeWorking = Effect.gen(function* () {
       const found = yield* processes(ref, login, pid)
       const exitCode = found[0]?.exitCode
       if (exitCode === undefined) continue
-      return { _tag: "Exited", exitCode, log: exitCode === 0 ? "" : yield* logTail(ref, login) } as const
+      return { _tag: "Exited", exitCode, log: exitCode === 0 ? "" : yield* logTail(ref, login, claim) } as const
     }
   })
 
-  const logTail = (ref: MachineRef, login: GuestLogin): Effect.Effect<string> =>
-    guest.tail(ref, login, "/tmp/worker.log", 2_000).pipe(
+  const logTail = (ref: MachineRef, login: GuestLogin, { registers }: Claim): Effect.Effect<string> =>
+    guest.tail(ref, login, registers === true ? registerLog : workerLog, 2_000).pipe(
       Effect.filterOrFail((text) => text.trim() !== ""),
-      Effect.catch(() => guest.tail(ref, login, "/tmp/cds-worker-setup.log", 2_000)),
+      Effect.catch(() => guest.tail(ref, login, setupLog, 2_000)),
       Effect.orElseSucceed(() => "")
     )
 
