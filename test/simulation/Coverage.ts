@@ -1,44 +1,30 @@
-/** Which cells of the transition table were taken in how many cases, and which of the states that a cell names it led to. */
-import type { EventTag } from "../../src/actors/vm/Event.ts"
-import type { StateTag } from "../../src/actors/vm/State.ts"
-import type { Cell } from "../../src/actors/vm/table.ts"
-import { table } from "../../src/actors/vm/transition.ts"
+/** Which cells of the transition table were taken how often, and which of the states that a cell names it led to. */
+import type { Watch } from "./steps.ts"
+import { cells } from "./steps.ts"
 
-type AnyCell = { -readonly [K in keyof Cell<StateTag, EventTag>]: Cell<StateTag, EventTag>[K] }
+/** All cells, `State × Event`. */
+const cellNames = cells.map(({ state, event }) => `${state} × ${event}`)
 
-const cells = Object.entries(table).flatMap(([state, row]) =>
-  Object.entries(row.cells as Record<string, AnyCell>).map(([event, cell]) => ({ state, event, cell }))
-)
+/** All edges that the table names, `State × Event → State'`. */
+const edgeNames = cells.flatMap(({ state, event, cell }) => cell.to.map((to) => `${state} × ${event} → ${to}`))
 
 export class Coverage {
-  /** `State × Event → State'`, with the number of times. */
+  static readonly cells: ReadonlyArray<string> = cellNames
+  static readonly edges: ReadonlyArray<string> = edgeNames
+
+  /** How often, by name. */
   readonly taken = new Map<string, number>()
 
-  /** Counts from now on what the one table of this process is asked. */
-  watch(): void {
-    for (const { state, event, cell } of cells) {
-      const run = cell.run.bind(cell)
-      cell.run = (vm, told, env) => {
-        const step = run(vm, told, env)
-        this.#count(`${state} × ${event}`)
-        this.#count(`${state} × ${event} → ${step.vm.state._tag}`)
-        return step
-      }
-    }
+  readonly watch: Watch = (before, event, { vm }) => {
+    const cell = `${before.state._tag} × ${event._tag}`
+    this.add([
+      [cell, 1],
+      [`${cell} → ${vm.state._tag}`, 1]
+    ])
   }
 
-  #count(edge: string): void {
-    this.taken.set(edge, (this.taken.get(edge) ?? 0) + 1)
-  }
-
-  /** All cells; ignored events have none. */
-  get cells(): ReadonlyArray<string> {
-    return cells.map(({ state, event }) => `${state} × ${event}`)
-  }
-
-  /** All edges that the table names. */
-  get edges(): ReadonlyArray<string> {
-    return cells.flatMap(({ state, event, cell }) => cell.to.map((to) => `${state} × ${event} → ${to}`))
+  add(counts: Iterable<readonly [string, number]>): void {
+    for (const [name, times] of counts) this.taken.set(name, (this.taken.get(name) ?? 0) + times)
   }
 
   missing(names: ReadonlyArray<string>): ReadonlyArray<string> {

@@ -2,9 +2,10 @@
  * Where a simulation plays: one simulated vCenter and one simulated CDS, and on them one or two hatcheries, each with a process that can be
  * killed, stopped and started. What is done here past the processes is written down, for the judge.
  */
-import { Clock, Context, Effect, Redacted } from "effect"
+import { Clock, Context, Effect, FiberSet, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { Nursery } from "../../src/actors/Nursery.ts"
+import type { StateTag, Vm } from "../../src/actors/vm/State.ts"
 import * as InProcess from "../../src/layers/simulated/cds/InProcess.ts"
 import { makeKeys } from "../../src/layers/simulated/cds/Keys.ts"
 import type { SimCds } from "../../src/layers/simulated/cds/SimCds.ts"
@@ -16,6 +17,7 @@ import { type Annotation, parse } from "../../src/schema/Annotation.ts"
 import { EventLog, type LogEvent } from "../../src/services/EventLog.ts"
 import { type CrashPoint, makeWorld, start, type World } from "../support/world.ts"
 import type { Plan, SitePlan } from "./plan.ts"
+import { watching } from "./steps.ts"
 
 type Process = Effect.Success<ReturnType<typeof start>>
 
@@ -33,6 +35,12 @@ export interface Site {
   backAt: number
 }
 
+/** Done to the first machine of the stage that enters the state from now on. */
+export interface Strike {
+  readonly state: StateTag
+  readonly does: (site: Site, vm: Vm) => Effect.Effect<void>
+}
+
 export interface Stage {
   readonly plan: Plan
   readonly vcenter: SimVCenterHandle
@@ -48,6 +56,10 @@ export interface Stage {
   readonly unexplained: Map<string, number>
   /** When somebody outside did something to a machine, by its reference, milliseconds. */
   readonly meddled: Map<string, number>
+  /** What waits for a machine to come into some state. */
+  readonly strikes: Array<Strike>
+  /** The strikes that fell, with their moments. */
+  readonly struck: Array<string>
   /** Foreign machines as they must stay, by reference. */
   readonly foreign: Map<string, string>
   /** Clock time until which something is known to be wrong at CDS or in vCenter. */
@@ -121,6 +133,8 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     doomed: new Set(),
     unexplained: new Map(),
     meddled: new Map(),
+    strikes: [],
+    struck: [],
     foreign: new Map(),
     troubledUntil: 0,
     restoredAt: -Infinity,
@@ -129,10 +143,23 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     broken: []
   }
   known.stage = stage
+  yield* strikeAsArmed(stage)
   for (const options of plan.foreign) vcenter.addForeign(options)
   rememberForeign(stage)
   yield* vcenter.inject({ _tag: "Save" })
   return stage
+})
+
+/** Has the strikes fall. A machine of nobody here is of another run. */
+const strikeAsArmed = Effect.fnUntraced(function* (stage: Stage) {
+  const fork = yield* FiberSet.makeRuntime()
+  yield* watching((before, _, { vm }, { hatchery }) => {
+    if (vm.state._tag === before.state._tag) return
+    const site = stage.sites.find(({ name }) => name === hatchery)
+    const next = stage.strikes.findIndex(({ state }) => state === vm.state._tag)
+    if (site === undefined || next < 0) return
+    for (const { does } of stage.strikes.splice(next, 1)) fork(does(site, vm))
+  })
 })
 
 const read = new Map<string, Annotation | undefined>()
@@ -144,9 +171,12 @@ export const annotationOf = ({ annotation }: Machine): Annotation | undefined =>
   return read.get(annotation)
 }
 
-/** What nobody but its owner may change of a machine. Its power is not in it: a guest may go off by itself. */
-export const imprint = ({ name, annotation, cpus, memoryMB, changeVersion }: Machine): string =>
-  JSON.stringify([name, annotation, cpus, memoryMB, changeVersion])
+/**
+ * What nobody but its owner may change of a machine. Its power is not in it: a guest may go off by itself. A machine that was ours may still have
+ * had a power task of ours under way when somebody took it, which moves its version and no more.
+ */
+export const imprint = ({ name, annotation, cpus, memoryMB, changeVersion, origin }: Machine): string =>
+  JSON.stringify([name, annotation, cpus, memoryMB, origin === "clone" ? "" : changeVersion])
 
 /** True when no hatchery here owns the machine, by its annotation. */
 export const isNobodys = ({ sites }: Stage, machine: Machine): boolean => {

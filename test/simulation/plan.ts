@@ -14,6 +14,7 @@ import { guests } from "./happenings/guests.ts"
 import { jobs } from "./happenings/jobs.ts"
 import { people } from "./happenings/people.ts"
 import { processes } from "./happenings/processes.ts"
+import { strikes } from "./happenings/strikes.ts"
 import { vcenter } from "./happenings/vcenter.ts"
 import type { Stage } from "./Stage.ts"
 
@@ -55,7 +56,10 @@ export interface Plan {
 }
 
 /** What may go wrong, all kinds by name. */
-export const troubles: Kinds = { ...vcenter, ...guests, ...cds, ...people, ...processes }
+export const troubles: Kinds = { ...vcenter, ...guests, ...cds, ...people, ...processes, ...strikes }
+
+/** In so many runs nothing goes wrong but what strikes machines in some state, and that more often. */
+const strikingShare = 0.4
 
 export const templates = ["debian12", "alma9"] as const
 
@@ -165,7 +169,11 @@ export const draw = (seed: number, choice: ReadonlyArray<string> = Object.keys(t
   const neighbour = dice.chance(0.35) ? siteOf(dice, 1) : undefined
   const world = { vcenter: vcenterOf(dice), latencyMs: dice.pick([0, 4, 40, 400]), foreign: foreignOf(dice) }
   const work = happen(dice, jobs, Object.keys(jobs), moments(dice, 0, calmAt, dice.seconds(40, 160)))
-  const trouble = happen(dice, troubles, allowed(dice, choice), moments(dice, 20_000, calmAt, dice.seconds(15, 120)))
+  const struck = choice.filter((kind) => kind in strikes)
+  const trouble =
+    struck.length > 0 && dice.chance(strikingShare)
+      ? happen(dice, troubles, allowed(dice, struck), moments(dice, 1_000, calmAt, dice.seconds(8, 60)))
+      : happen(dice, troubles, allowed(dice, choice), moments(dice, 20_000, calmAt, dice.seconds(15, 120)))
   const happenings = [...work, ...trouble].toSorted((a, b) => a.at - b.at)
   return { seed, site, neighbour, ...world, calmAt, happenings }
 }

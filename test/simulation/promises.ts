@@ -137,7 +137,7 @@ const isReady = ({ journal, provisioning }: Annotation): boolean =>
 const poolOf = (stage: Stage, site: Site): ReadonlyArray<string> => {
   const missing = new Map(site.wanted)
   const wrong: Array<string> = []
-  for (const machine of stage.vcenter.owned(site.name)) {
+  for (const machine of kept(stage, site)) {
     const annotation = annotationOf(machine)
     const template = annotation?.vmwareModelPath ?? ""
     if (machine.power === "poweredOff" && annotation !== undefined && isReady(annotation))
@@ -150,16 +150,25 @@ const poolOf = (stage: Stage, site: Site): ReadonlyArray<string> => {
   return wrong
 }
 
+/** Ours, and to be looked after: what is marked as a V1 template is left alone, whoever marked it. */
+const kept = ({ vcenter }: Stage, { name }: Site): ReadonlyArray<Machine> =>
+  vcenter.owned(name).filter((machine) => annotationOf(machine)?.model !== true)
+
 const leases = Effect.fnUntraced(function* (stage: Stage, site: Site) {
   if (site.process === undefined) return [`${site.name} does not run`]
   const { leased } = yield* Context.get(site.process.context, IpPool).count
   const { workers } = yield* Context.get(site.process.context, Capacity).used
-  const holding = stage.vcenter
-    .owned(site.name)
-    .filter((machine) => annotationOf(machine)?.ipAddress !== undefined).length
+  const ours = kept(stage, site)
+  const holding = ours.filter((machine) => annotationOf(machine)?.ipAddress !== undefined).length
+  const left = new Set(ours.map(({ ref }) => ref.value))
   const takenOver = stage.vcenter
     .machines()
-    .filter((machine) => machine.origin === "clone" && isNobodys(stage, machine))
+    .filter(
+      (machine) =>
+        machine.origin === "clone" &&
+        !left.has(machine.ref.value) &&
+        (isNobodys(stage, machine) || annotationOf(machine)?.hatcheryName === site.name)
+    )
   return [
     ...(leased >= holding && leased <= holding + takenOver.length
       ? []

@@ -45,6 +45,8 @@ export const bugs = (stage: () => Stage | undefined) =>
   Logger.make<unknown, void>(({ message, cause, date }) => {
     const text = [message].flat().map(String).join(" ")
     const found = stage()
+    // What dies with its process may say so.
+    if (Cause.hasInterruptsOnly(cause) && cause.reasons.length > 0) return
     if (found === undefined || !(Cause.hasDies(cause) || /crashe[sd]|is lost|hatchery ended/.test(text))) return
     if (cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof ConfigInvalid)) return
     brokenPromise(found, date.getTime(), `a bug: ${text} ${Cause.pretty(cause)}`)
@@ -72,7 +74,9 @@ const play = Effect.fnUntraced(function* (seed: number, options: RunOptions, sha
   })
 
   const revive = Effect.fnUntraced(function* (site: Site) {
-    if (site.process?.running.pollUnsafe() !== undefined) yield* end(stage, site, "kill", restartMs)
+    const { process } = site
+    if (process !== undefined && (process.running.pollUnsafe() !== undefined || (yield* process.crashed)))
+      yield* end(stage, site, "kill", restartMs)
     if (site.process === undefined && (yield* now) >= site.backAt) {
       spoken.delete(site)
       yield* begin(site)
@@ -95,6 +99,7 @@ const play = Effect.fnUntraced(function* (seed: number, options: RunOptions, sha
     for (const site of stage.sites) yield* revive(site)
     const at = yield* now
     yield* speak()
+    for (const text of stage.struck.splice(0)) options.say?.(`** ${text}`)
     for (const text of yield* brokenNow(stage)) brokenPromise(stage, at, text)
     for (const text of stage.broken.slice(known)) options.say?.(`!! ${text}`)
   })
@@ -120,6 +125,7 @@ const converge = Effect.fnUntraced(function* (
   say: RunOptions["say"]
 ) {
   say?.("** calm")
+  stage.strikes.length = 0
   stage.vcenter.clearFaults()
   yield* stage.cds.clearFaults
   for (const { does } of stage.pending.splice(0)) yield* does

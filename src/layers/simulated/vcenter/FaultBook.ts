@@ -17,6 +17,8 @@ export const SimFault = Schema.Union([
     count,
     machine: Schema.optionalKey(Schema.String)
   }),
+  /** A task of that operation takes so much longer. */
+  Schema.TaggedStruct("TaskSlow", { operation, delayMs: millis, count, machine: Schema.optionalKey(Schema.String) }),
   /** The call itself is refused with that vSphere fault. */
   Schema.TaggedStruct("CallFails", { operation, fault: Schema.String, count }),
   /** The call does not arrive; `sent` is what the caller can tell of it. */

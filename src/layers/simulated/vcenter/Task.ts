@@ -133,10 +133,12 @@ export const makeTasks = (core: Core): Tasks => {
   const begin = (task: Task, request: TaskRequest) => {
     running += 1
     const doom = core.faults.take("TaskFails", request.operation, request.entity.name)
+    const slow = core.faults.take("TaskSlow", request.operation, request.entity.name)
     const pause = (millis: number) =>
       core
         .pause(millis)
         .pipe(
+          Effect.andThen(slow === undefined ? Effect.void : Effect.sleep(slow.delayMs)),
           Effect.andThen(
             doom === undefined
               ? Effect.void

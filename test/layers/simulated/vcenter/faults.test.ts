@@ -35,6 +35,19 @@ describe("Faults of the simulated vCenter", () => {
     })
   )
 
+  it.effect("TaskSlow: the task runs so much longer, and then does what it should", () =>
+    Effect.gen(function* () {
+      const { client, template, vcenter } = yield* world()
+      yield* vcenter.inject({ _tag: "TaskSlow", operation: "CloneVM_Task", delayMs: 600_000 })
+      const slow = yield* client.task("CloneVM_Task", template, cloneArgs("a"))
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* client.taskInfo(slow))["info.state"], "running")
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* client.taskInfo(slow))["info.state"], "success")
+      assert.strictEqual(vcenter.summary().created, 1)
+    })
+  )
+
   it.effect("AnswerLost: the work is done and the caller hears nothing", () =>
     Effect.gen(function* () {
       const { client, template, vcenter } = yield* world()
