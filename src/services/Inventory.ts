@@ -6,6 +6,7 @@ import { Context } from "effect"
 import type { Duration, Effect, Scope, Stream } from "effect"
 import type { MachineFacts, MachineRef } from "../schema/Machine.ts"
 import type { VSphereError } from "../schema/Errors.ts"
+import type { Resources } from "../schema/Resources.ts"
 
 export interface InventoryView {
   /** Grows by one at each full re-read (first read, lost collector or view, restored vCenter). */
@@ -39,6 +40,8 @@ export class Inventory extends Context.Service<
   Inventory,
   {
     readonly view: Effect.Effect<InventoryView>
+    /** Resource pool and datastore, from the same subscription; the last known figures while it gets no answer. */
+    readonly resources: Effect.Effect<Resources>
     /**
      * Changes in the order vCenter told them. Subscribing replays the mirror first (a Seen for each machine, then Complete where it
      * is), without a gap or a double between replay and live.

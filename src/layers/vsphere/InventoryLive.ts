@@ -22,6 +22,7 @@ import { TaskBoard } from "./TaskBoard.ts"
 import { VimSession } from "./VimSession.ts"
 import { Waiters } from "./Waiters.ts"
 import { machinePaths } from "./wire/MachineProperties.ts"
+import { ResourceProperties } from "./wire/ResourceProperties.ts"
 import { taskEnd, taskPaths } from "./wire/Task.ts"
 import type { UpdateSet } from "./wire/Updates.ts"
 
@@ -62,6 +63,7 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
     const subscribers = new Set<Queue.Queue<InventoryChange, Cause.Done>>()
     const untils = new Waiters<MachineFacts, VSphereError>()
     const tasks = new TaskBoard()
+    const resources = new ResourceProperties()
     let paths = machinePaths
 
     const emit = (change: InventoryChange) => {
@@ -82,6 +84,7 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
         for (const update of objectSet)
           if (update.obj.type === "VirtualMachine") mirror.apply(update)
           else if (update.obj.type === "Task") tasks.apply(update, now)
+          else resources.apply(update)
     }
 
     /** One update set, all its pages. Answers the version that it brought the mirror to. */
@@ -121,8 +124,17 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
     const readEpoch = Effect.fnUntraced(function* () {
       mirror.begin()
       tasks.begin()
+      resources.begin()
       yield* certainty.changed
-      const subscription = yield* subscribe(vim, yield* placement.datacenter)
+      const datacenter = yield* placement.datacenter
+      // A wrong setting ends the start elsewhere; here it costs no more than these figures.
+      const placed = yield* placement.current.pipe(
+        Effect.catchIf(
+          (error) => error._tag === "ConfigInvalid",
+          () => Effect.undefined
+        )
+      )
+      const subscription = yield* subscribe(vim, datacenter, placed)
       paths = subscription.paths
       let version = ""
       do {
@@ -178,6 +190,7 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
         goodAt: certainty.goodAt,
         machines: mirror.machines
       })),
+      resources: Effect.sync(() => resources.read),
       changes: Stream.unwrap(
         Effect.acquireRelease(
           Effect.map(Queue.unbounded<InventoryChange, Cause.Done>(), (queue) => {

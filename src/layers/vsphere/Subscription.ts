@@ -1,13 +1,16 @@
 /**
  * The one subscription: a property collector of our own with one filter over a container view of the datacenter's machines, and over
- * the recent tasks of each. It lives as long as its scope; a session that ends takes it along.
+ * the recent tasks of each, and a second filter over the resource pool and the datastore. It lives as long as its scope; a session that ends
+ * takes it along.
  */
 import { Effect, Exit } from "effect"
 import type { Scope } from "effect"
 import type { VimError } from "../../schema/Errors.ts"
 import type { VimCalls, Wanted } from "./retrieval.ts"
-import { containerView, viewSpec } from "./retrieval.ts"
+import type { Placed } from "./Placement.ts"
+import { containerView, objectsSpec, viewSpec } from "./retrieval.ts"
 import { machinePaths, recentPaths } from "./wire/MachineProperties.ts"
+import { datastorePaths, poolPaths } from "./wire/ResourceProperties.ts"
 import { taskPaths } from "./wire/Task.ts"
 import type { UpdateSet } from "./wire/Updates.ts"
 import { UpdateAnswer } from "./wire/Updates.ts"
@@ -33,7 +36,8 @@ const decodeUpdates = decodeAnswer("WaitForUpdatesEx", UpdateAnswer)
 
 export const subscribe = Effect.fnUntraced(function* (
   vim: VimCalls,
-  datacenter: Ref
+  datacenter: Ref,
+  placed: Pick<Placed, "pool" | "datastore"> | undefined
 ): Effect.fn.Return<Subscription, VimError, Scope.Scope> {
   const { propertyCollector } = yield* vim.content
   const view = yield* containerView(vim, datacenter, ["VirtualMachine"])
@@ -67,6 +71,18 @@ export const subscribe = Effect.fnUntraced(function* (
         )
     )
   )
+  if (placed !== undefined) {
+    const spec = objectsSpec([
+      { ref: placed.pool, paths: poolPaths },
+      { ref: placed.datastore, paths: datastorePaths }
+    ])
+    yield* vim.call("CreateFilter", { _this: collector, spec, partialUpdates: false }).pipe(
+      Effect.catchIf(
+        (error) => error._tag === "VimFault" && error.fault !== "ManagedObjectNotFound",
+        (error) => Effect.logWarning(`resource pool and datastore cannot be followed: ${error.message}`)
+      )
+    )
+  }
   return {
     paths,
     next: (version, wait) =>

@@ -19,11 +19,16 @@ export interface Wanted {
 const propSet = (wanted: ReadonlyArray<Wanted>) =>
   wanted.map(({ type, paths }) => ({ type, all: false, pathSet: paths }))
 
-/** A PropertyFilterSpec of one object. */
-export const objectSpec = (ref: Ref, paths: ReadonlyArray<string>): WireValue => ({
-  propSet: propSet([{ type: ref.type, paths }]),
-  objectSet: [{ obj: ref, skip: false }]
+/** A PropertyFilterSpec of these objects. */
+export const objectsSpec = (
+  objects: ReadonlyArray<{ readonly ref: Ref; readonly paths: ReadonlyArray<string> }>
+): WireValue => ({
+  propSet: propSet(objects.map(({ ref, paths }) => ({ type: ref.type, paths }))),
+  objectSet: objects.map(({ ref }) => ({ obj: ref, skip: false }))
 })
+
+/** A PropertyFilterSpec of one object. */
+export const objectSpec = (ref: Ref, paths: ReadonlyArray<string>): WireValue => objectsSpec([{ ref, paths }])
 
 /**
  * A PropertyFilterSpec of everything in a view. `follow` goes one step on from each object of a type in the view, e.g. from a machine to
