@@ -21,7 +21,9 @@ export const keep = (outcomes: ReadonlyArray<Outcome>, number: number): Kept => 
       .map(({ seed, taken }) => [seed, taken.flatMap(([name]) => (named.has(name) ? [name] : []))])
   )
   const times = new Map<string, number>()
-  const worth = (edges: ReadonlyArray<string>): number => edges.filter((edge) => (times.get(edge) ?? 0) < 2).length
+  /** One edge that was not taken yet counts for more than all that were taken once. */
+  const worth = (edges: ReadonlyArray<string>): number =>
+    edges.reduce((sum, edge) => sum + ([named.size, 1][times.get(edge) ?? 0] ?? 0), 0)
   const kept: Array<number> = []
   while (kept.length < number && left.size > 0) {
     const [best] = [...left].reduce((a, b) => (worth(b[1]) > worth(a[1]) ? b : a))

@@ -133,12 +133,17 @@ export const makeTasks = (core: Core): Tasks => {
   const begin = (task: Task, request: TaskRequest) => {
     running += 1
     const doom = core.faults.take("TaskFails", request.operation, request.entity.name)
-    const slow = core.faults.take("TaskSlow", request.operation, request.entity.name)
+    let more = core.faults.take("TaskSlow", request.operation, request.entity.name)?.delayMs ?? 0
+    const held = Effect.suspend(() => {
+      const ms = more
+      more = 0
+      return ms === 0 ? Effect.void : Effect.sleep(ms)
+    })
     const pause = (millis: number) =>
       core
         .pause(millis)
         .pipe(
-          Effect.andThen(slow === undefined ? Effect.void : Effect.sleep(slow.delayMs)),
+          Effect.andThen(held),
           Effect.andThen(
             doom === undefined
               ? Effect.void
