@@ -17,11 +17,14 @@ import { done, patience, persist, refOf, type WorkContext } from "./kit.ts"
 import { makeModelLogin, noModelLogin } from "./login.ts"
 import { makeRecord } from "./record.ts"
 
-const noLogin = (vm: Vm): VmEvent => ({
-  _tag: "Failed",
-  reason: `no guest login for "${vm.template}": set hatchery.vsphere.guestCredentials (modelVMWare, username, password)`,
-  unknown: false
-})
+const noLogin = ({ template }: Vm, { model }: Claim): VmEvent =>
+  model === undefined
+    ? {
+        _tag: "Failed",
+        reason: `no guest login for "${template}": set hatchery.vsphere.guestCredentials (modelVMWare, username, password)`,
+        unknown: false
+      }
+    : noModelLogin(model.path)
 
 export const makeWorking = Effect.gen(function* () {
   const cds = yield* Cds
@@ -44,9 +47,6 @@ export const makeWorking = Effect.gen(function* () {
     return { username: model.username, password: Redacted.make(model.password) }
   })
 
-  const noLoginFor = (vm: Vm, claim: Claim): VmEvent =>
-    claim.model === undefined ? noLogin(vm) : noModelLogin(claim.model.path)
-
   const power = Effect.fnUntraced(function* (work: WorkContext) {
     const vm = work.vm()
     const claimed = claimOf(vm.state)
@@ -54,7 +54,7 @@ export const makeWorking = Effect.gen(function* () {
     const ref = yield* refOf(vm)
     yield* persist(vsphere.powerOn(ref))
     const login = yield* loginFor(vm.template, claimed)
-    if (login === undefined) return noLoginFor(vm, claimed)
+    if (login === undefined) return noLogin(vm, claimed)
     yield* guest.ready(ref, vm.ip, login)
     yield* record(work, { state: "running", claim: claimed })
     return done
@@ -69,7 +69,7 @@ export const makeWorking = Effect.gen(function* () {
     const before = state.resumed ? yield* startedBefore(ref, vm.template, state.claim) : undefined
     if (before === "elsewhere") return undefined
     const login = yield* loginFor(vm.template, state.claim)
-    if (login === undefined) return noLoginFor(vm, state.claim)
+    if (login === undefined) return noLogin(vm, state.claim)
     if (before !== undefined) return yield* follow(ref, login, before, state.claim)
     const text = yield* scriptFor(vm.template, state.claim)
     if (Result.isFailure(text))
