@@ -106,7 +106,7 @@ export const makeWorking = Effect.gen(function* () {
     const config = workerConfig({
       settings: settings.worker,
       hatchery: settings.cds.name,
-      claim: { workerName, modelName, jobId, region },
+      claim: { workerName, modelName, jobId, region: isV1(jobId) || model !== undefined ? settings.region : region },
       cdn,
       token
     })
