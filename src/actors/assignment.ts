@@ -5,6 +5,7 @@
 import { Clock, Effect, type Tracer } from "effect"
 import type { Job } from "../schema/Job.ts"
 import type { Size } from "../schema/Machine.ts"
+import { sameStamp } from "../schema/ModelV1.ts"
 import { Capacity } from "../services/Capacity.ts"
 import { Ids } from "../services/Ids.ts"
 import { IpPool } from "../services/IpPool.ts"
@@ -54,9 +55,11 @@ export const makeAssignment = Effect.gen(function* () {
     return claim
   })
 
-  /** The oldest first: it has been ready for longest. */
-  const lease = (pool: string, job: Job): VmHandle | undefined => {
-    const [oldest] = ready(pool).toSorted((a, b) => a.vm.createdAt - b.vm.createdAt)
+  /** The oldest first: it has been ready for longest. One whose V1 model was changed since is not for this job, and goes soon. */
+  const lease = ({ pool, stamp }: Wanted, job: Job): VmHandle | undefined => {
+    const [oldest] = ready(pool)
+      .filter(({ vm }) => sameStamp(vm.model, stamp))
+      .toSorted((a, b) => a.vm.createdAt - b.vm.createdAt)
     if (oldest !== undefined) oldest.lease = job.id
     return oldest
   }
@@ -116,7 +119,7 @@ export const makeAssignment = Effect.gen(function* () {
 
     /** Undefined when the job has a machine now, which carries on `trace`; else the reason why not. `jobs` as above. */
     assign: Effect.fnUntraced(function* (job: Job, region: string, wanted: Wanted, jobs: number, trace: Tracer.Span) {
-      const handle = lease(wanted.pool, job)
+      const handle = lease(wanted, job)
       const way = coming(wanted.pool)
       if (handle === undefined && way.length >= jobs) return waitReason(wanted.pool, way)
       const assigned =
