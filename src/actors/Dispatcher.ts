@@ -71,7 +71,16 @@ export class Dispatcher extends Context.Service<
       const jobModel = yield* makeJobModel
       const waiting = new Map<JobId, Waiting>()
       const tries = new Map<JobId, { count: number; at: number }>()
+      /** Why the last machine of a pool did not hatch, until one does. */
+      const troubles = new Map<string, string>()
       const starters = yield* Semaphore.make(Math.max(1, settings.maxConcurrentProvisioning))
+
+      const withTrouble = (pool: string, reason: string): string => {
+        const trouble = troubles.get(pool)
+        return trouble === undefined || reason.includes(trouble)
+          ? reason
+          : `${reason}; its machines do not hatch: ${trouble}`
+      }
 
       /** This job and those that wait for the same pool. */
       const rivals = (pool: string): number => [...waiting.values()].filter((entry) => entry.pool === pool).length
@@ -129,7 +138,7 @@ export class Dispatcher extends Context.Service<
         entry.size = admission.size
         yield* cds.cdn
         const reason = yield* assignment.assign(read.job, region, admission, rivals(admission.pool), trace)
-        if (reason !== undefined) return yield* Effect.as(refuse(entry, reason), false)
+        if (reason !== undefined) return yield* Effect.as(refuse(entry, withTrouble(admission.pool, reason)), false)
         waiting.delete(id)
         yield* Metric.update(Metrics.jobsProcessed, 1)
         yield* log.append({ kind: "decision", subject: id, text: "a machine is leased" })
@@ -148,7 +157,7 @@ export class Dispatcher extends Context.Service<
         if (yield* tooManyTries(id)) return yield* giveUp(entry)
         if (entry.pool !== undefined) {
           const reason = yield* assignment.hopeless(entry.pool, entry.size ?? nothing, rivals(entry.pool))
-          if (reason !== undefined) return yield* refuse(entry, reason)
+          if (reason !== undefined) return yield* refuse(entry, withTrouble(entry.pool, reason))
         }
         const trace = yield* Effect.makeSpan("Job", {
           root: true,
@@ -235,6 +244,10 @@ export class Dispatcher extends Context.Service<
             return lookAgain(undefined)
           case "ReturnJob":
             return returned(signal)
+          case "HatchFailed":
+            return Effect.sync(() => void troubles.set(signal.pool, signal.reason))
+          case "Hatched":
+            return Effect.sync(() => void troubles.delete(signal.pool))
           default:
             return Effect.void
         }

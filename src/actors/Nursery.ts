@@ -112,7 +112,9 @@ export class Nursery extends Context.Service<
             slots
               .withPermits(1)(hatch(source))
               .pipe(
-                Effect.catch((error) => failed(poolOf(source), error.message)),
+                Effect.catch(({ message }) =>
+                  signals.send({ _tag: "HatchFailed", pool: poolOf(source), reason: message })
+                ),
                 Effect.catchCause((cause) =>
                   Effect.logError(`hatching a machine of "${poolOf(source)}" crashed`, cause)
                 )

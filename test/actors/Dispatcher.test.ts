@@ -107,6 +107,21 @@ describe("a job waits, with a reason that can be asked for, while", () => {
     })
   )
 
+  it.effect("the machines of its template do not hatch, and why", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      yield* world.vcenter.inject({ _tag: "TaskFails", operation: "CloneVM_Task", fault: "NoDiskSpace", count: 1_000 })
+      const process = yield* enter(world)
+      yield* TestClock.adjust("1 minute")
+      for (const cloning of [false, true])
+        while (standing(process).includes("Cloning") !== cloning) yield* TestClock.adjust("1 second")
+      yield* world.cds.enqueue()
+      yield* TestClock.adjust("10 seconds")
+      const [job] = yield* process.dispatcher.waiting
+      assert.match(job?.reason ?? "", /on the way.*; its machines do not hatch: .*NoDiskSpace/)
+    }).pipe(seeded("no hatching"))
+  )
+
   it.effect("no CDN is registered; nothing is leased for it meanwhile", () =>
     Effect.gen(function* () {
       const scene = yield* makeScene()

@@ -6,6 +6,9 @@ import { faults, jobOn, makeScene, ours, standing, takes, watch, type Scene } fr
 
 const hour = 3_600_000
 
+/** A start script that ends at once and well, and starts nothing. */
+const endingWell = () => Effect.succeed({ exitCode: 0 })
+
 /** A worker that does not notice what becomes of its job. */
 const hanging = () => ({ hangsAfterMs: 1_000 })
 
@@ -80,6 +83,17 @@ describe("a machine whose worker", () => {
       assert.strictEqual((yield* scene.cds.job(id))?.status, "Success")
       assert.isTrue((yield* infosOf(scene, id)).some((line) => /error: .*did not sign in within/.test(line)))
       assert.deepStrictEqual(yield* faults(scene, 2), [])
+    })
+  )
+
+  it.effect("never signs in though its start script ended well is told so: a machine that stays on says nothing", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene({ vcenter: { programs: endingWell }, settings: { maxAttempts: 1 } })
+      const [id = ""] = yield* scene.cds.enqueue()
+      yield* TestClock.adjust("15 minutes")
+      const infos = yield* infosOf(scene, id)
+      assert.isTrue(infos.some((line) => /error: .*ended with exit code 0.*the worker did not sign in/.test(line)))
+      assert.isFalse(infos.some((line) => line.includes("workerRegistrationTTL")))
     })
   )
 

@@ -66,6 +66,8 @@ export interface Stage {
   troubledUntil: number
   /** When vCenter was last restored from its backup. */
   restoredAt: number
+  /** Clock time until which vCenter shows less than there is: a process that starts before cannot know the rest. */
+  blindUntil: number
   /** What is to be done later, by whoever passes the time. */
   readonly pending: Array<{ readonly at: number; readonly does: Effect.Effect<void> }>
   /** What the hatcheries' event logs said, process by process. */
@@ -138,6 +140,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     foreign: new Map(),
     troubledUntil: 0,
     restoredAt: -Infinity,
+    blindUntil: -Infinity,
     pending: [],
     told: [],
     broken: []

@@ -19,7 +19,7 @@ const reasonWithinMs = 90_000
 /** After vCenter's restore machines that were destroyed are there again; their addresses are free again within this; milliseconds. */
 const restoreLagMs = 15 * 60_000
 
-/** What a killed process had cloned is found and put in order within this after its successor began; milliseconds. */
+/** What a process could not see when it began is found and put in order within this after it shows; milliseconds. */
 const orphanLagMs = 20 * 60_000
 
 const jobOf = (machine: Machine): string | undefined => annotationOf(machine)?.jobId
@@ -42,7 +42,7 @@ const oneMachinePerJob = (stage: Stage): ReadonlyArray<string> => {
 /**
  * Promise 1: at most one machine per address. What vCenter's restore brought back may hold one for a while, powered off. The address of a
  * machine that somebody took over by its annotation is known to the process that saw this, and to no later one while the machine is off. Nor
- * does a process know what its killed predecessor still had cloned.
+ * does a process know what vCenter hides from it when it begins.
  */
 const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> => {
   const restored = now - stage.restoredAt < restoreLagMs
@@ -63,7 +63,7 @@ const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> 
     const orphaned =
       new Set(journals.map((journal) => journal?.instance)).size > 1 ||
       journals.some((journal) => journal?.state === "reaping")
-    if (orphaned && now - startedAt < orphanLagMs) return []
+    if (orphaned && startedAt < stage.blindUntil && now - stage.blindUntil < orphanLagMs) return []
     return holders.length > 1 && holders.some((name) => machines.get(name)?.origin === "clone")
       ? [`the address ${ip} is on ${holders.join(" and on ")}`]
       : []

@@ -76,13 +76,14 @@ export type VmState =
   | { readonly _tag: "Powered"; readonly claim: Claim; readonly on: boolean }
   /**
    * The bootstrap is recorded. `signedIn`: CDS knows the worker. `resumed`: taken over; the bootstrap may have been started before.
-   * `overdue`: its time to sign in is over, and CDS is asked whether it has.
+   * `ended`: its start script has ended well, so it should go off. `overdue`: its time to sign in is over, and CDS is asked whether it has.
    */
   | {
       readonly _tag: "Running"
       readonly claim: Claim
       readonly signedIn: boolean
       readonly resumed: boolean
+      readonly ended?: true
       readonly overdue?: true
     }
   /** The claim is being undone: back to the pool. */

@@ -253,7 +253,12 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
         ["Running", "Reaping"],
         "the bootstrap failed: told and reaped; else it will go off",
         (vm, event, env) => {
-          if (event.exitCode === 0) return stay({ ...vm, deadline: env.now + env.times.finishedWorkerGraceMs })
+          if (event.exitCode === 0)
+            return stay({
+              ...vm,
+              state: { ...vm.state, ended: true },
+              deadline: env.now + env.times.finishedWorkerGraceMs
+            })
           const log = event.log === "" ? "" : `; its log ends with:\n${event.log}`
           return fail(vm, env, `the worker's start script ended with exit code ${event.exitCode}${log}`)
         }

@@ -237,8 +237,9 @@ describe("a machine with a job", () => {
 
   it("whose start script ends well is given the time to go off", () => {
     const ended = after(machine(states.running), { _tag: "Exited", exitCode: 0, log: "" }, later(minute))
-    assert.deepStrictEqual(ended.vm.state, states.running)
+    assert.deepStrictEqual(ended.vm.state, { ...states.running, ended: true })
     assert.strictEqual(ended.vm.deadline, now + minute + times.finishedWorkerGraceMs)
+    assert.isFalse(ended.entered)
   })
 
   it("whose worker CDS has disabled is reaped", () => {

@@ -8,8 +8,15 @@ import { rememberForeign, type Stage } from "../Stage.ts"
 /** A fault that vCenter's fault book knows. */
 export const fault = (input: SimFaultInput, lastsMs = 0): Deed => ({
   text: JSON.stringify(input),
-  does: (stage) => Effect.andThen(troubled(stage, lastsMs), stage.vcenter.inject(input))
+  does: (stage) =>
+    Effect.all([troubled(stage, lastsMs), blind(stage, input), stage.vcenter.inject(input)], { discard: true })
 })
+
+const blind = (stage: Stage, fault: SimFaultInput): Effect.Effect<void> =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    if (fault._tag === "ViewShrinks" || fault._tag === "Unreadable")
+      stage.blindUntil = Math.max(stage.blindUntil, now + fault.forMs)
+  })
 
 /** The world is in disorder until then at least, and while it recovers. */
 export const troubled = (stage: Stage, lastsMs: number): Effect.Effect<void> =>

@@ -30,6 +30,8 @@ export const makeClaiming = Effect.gen(function* () {
     take: Effect.fnUntraced(function* (work: WorkContext) {
       const { state } = work.vm()
       if (state._tag !== "Renamed") return undefined
+      if (state.resumed && work.carriedElsewhere(state.claim.jobId))
+        return { _tag: "Refused", reason: "its job is on another machine by now" } as const
       if (state.resumed) yield* record(work, { state: "renamed", claim: state.claim })
       return state.claim.registers === true ? done : yield* taking(state.claim.region, state.claim.jobId, state.resumed)
     }),

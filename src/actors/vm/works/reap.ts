@@ -8,7 +8,7 @@ import { Settings } from "../../../services/Settings.ts"
 import { VSphere } from "../../../services/VSphere.ts"
 import type { VmEvent } from "../Event.ts"
 import type { Claim, Settlement, Vm } from "../State.ts"
-import { claimOf, nameOf } from "../State.ts"
+import { nameOf } from "../State.ts"
 import { patience, persist, type WorkContext } from "./kit.ts"
 import { makeRecord } from "./record.ts"
 import { makeRegistration } from "./registration.ts"
@@ -110,12 +110,16 @@ export const makeReaping = Effect.gen(function* () {
    * it does not know is shut out by giving its job back at once, as none signs in for a job that is not being scheduled.
    */
   const inquire = Effect.fnUntraced(function* (work: WorkContext) {
-    const claimed = claimOf(work.vm().state)
-    if (claimed === undefined) return undefined
+    const { state } = work.vm()
+    if (state._tag !== "Running") return undefined
+    const { claim: claimed, ended } = state
     const workers = yield* Effect.retry(cds.workers, patience)
     const worker = workers.find(({ name }) => name === claimed.workerName)
     if (worker !== undefined) return { _tag: worker.status === "Disabled" ? "Disabled" : "SignedIn" } as const
-    const reason = "its worker did not sign in within workerRegistrationTTL"
+    const reason =
+      ended === true
+        ? "its worker's start script ended with exit code 0, the machine stayed on, and the worker did not sign in"
+        : "its worker did not sign in within workerRegistrationTTL"
     if (claimed.jobId !== "") yield* Effect.ignore(persist(settle(claimed, "release", reason)))
     return { _tag: "Refused", reason } as const
   })

@@ -67,7 +67,7 @@ export const makeWorking = Effect.gen(function* () {
     if (state._tag !== "Running") return undefined
     const ref = yield* refOf(vm)
     const before = state.resumed ? yield* startedBefore(ref, vm.template, state.claim) : undefined
-    if (before === "elsewhere") return undefined
+    if (before === "elsewhere" || (before === undefined && work.carriedElsewhere(state.claim.jobId))) return undefined
     const login = yield* loginFor(vm.template, state.claim)
     if (login === undefined) return noLogin(vm, state.claim)
     if (before !== undefined) return yield* follow(ref, login, before, state.claim)
