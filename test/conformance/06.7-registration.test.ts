@@ -183,6 +183,31 @@ describe("the registration of a new V1 model", () => {
     }).pipe(seeded("restart"))
   )
 
+  for (const call of ["PUT /worker/model/shared.infra/build-env/book", "CloneVM_Task", "StartProgramInGuest"])
+    for (const when of ["before", "unanswered"] as const)
+      it.effect(`comes about, and nothing else is left, when the process dies at ${call}, ${when}`, () =>
+        Effect.gen(function* () {
+          const plan = yield* makeV1([{ name: "build-env" }])
+          const rehearsal = yield* start(plan)
+          yield* TestClock.adjust("10 minutes")
+          const at = rehearsal.calls.lastIndexOf(call) + 1
+          assert.isAbove(at, 0)
+          yield* rehearsal.kill
+          const world = yield* makeV1([{ name: "build-env" }])
+          const first = yield* start(world, { at, when })
+          yield* TestClock.adjust("10 minutes")
+          assert.isTrue(yield* first.crashed)
+          yield* first.kill
+          const second = yield* enter(world)
+          yield* TestClock.adjust("30 minutes")
+          assert.isFalse(world.model?.needRegistration)
+          assert.deepStrictEqual(world.model?.spawnErrors, [])
+          assert.deepStrictEqual(ours(world), [])
+          assert.strictEqual((yield* second.ips.count).leased, 0)
+          assert.deepStrictEqual(yield* world.cds.violations, [])
+        }).pipe(seeded("cut"))
+      )
+
   it.effect("is done for no more models at once than maxConcurrentRegistering", () =>
     Effect.gen(function* () {
       const models = ["a", "b", "c", "d"].map((one) => ({ name: one }))

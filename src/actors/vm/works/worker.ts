@@ -153,6 +153,8 @@ export const makeWorking = Effect.gen(function* () {
       if (login === undefined) return "elsewhere" as const
       const pid = yield* find(ref, login, claimed.workerName)
       if (pid !== undefined) return pid
+      // To register a model twice is harmless.
+      if (claimed.registers === true) return undefined
       if (!isAskable(claimed)) return "elsewhere" as const
       const { job } = yield* persist(cds.job(claimed.region, claimed.jobId))
       return job.status === "Scheduling" && job.hatcheryName === settings.cds.name ? undefined : ("elsewhere" as const)
