@@ -11,6 +11,7 @@ import { Dispatcher } from "./Dispatcher.ts"
 import { makeGauges } from "./Gauges.ts"
 import { Registry } from "./Registry.ts"
 import { claimOf, nameOf, type Vm } from "./vm/State.ts"
+import { WorkerPool } from "./WorkerPool.ts"
 
 const rowOf = (vm: Vm): MachineRow => ({
   id: vm.id,
@@ -47,6 +48,7 @@ export const layer = (version: string) =>
       const ips = yield* IpPool
       const registry = yield* Registry
       const settings = yield* Settings
+      const workerPool = yield* WorkerPool
       const gauges = yield* makeGauges
       const startedAt = yield* Clock.currentTimeMillis
 
@@ -74,6 +76,7 @@ export const layer = (version: string) =>
 
       return Monitor.of({
         status,
+        workers: workerPool.workers,
         machines: Effect.map(all, (vms) => vms.map(rowOf)),
         waiting: dispatcher.waiting,
         gauges: gauges.take,

@@ -2,17 +2,17 @@
  * Reconciles machines with what CDS knows: which workers signed in, which were disabled, which jobs are over (vsphere-behaviour 11). It only
  * tells the machines' actors; each decides for itself.
  */
-import { Context, Effect, Layer, Metric } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { CdsWorker } from "../schema/Job.ts"
 import { isFinal } from "../schema/Job.ts"
 import { Cds } from "../services/Cds.ts"
 import { Inventory } from "../services/Inventory.ts"
-import * as Metrics from "../services/Metrics.ts"
 import { Settings } from "../services/Settings.ts"
 import { Registry } from "./Registry.ts"
 import type { VmEvent } from "./vm/Event.ts"
 import { claimOf, isAskable, type Claim } from "./vm/State.ts"
 import { send, type VmHandle } from "./Vm.ts"
+import { WorkerPool } from "./WorkerPool.ts"
 
 export class Reaper extends Context.Service<
   Reaper,
@@ -28,6 +28,7 @@ export class Reaper extends Context.Service<
       const inventory = yield* Inventory
       const registry = yield* Registry
       const settings = yield* Settings
+      const workerPool = yield* WorkerPool
 
       /** A job that is over needs no machine; one that went back to the queue, or to another hatchery, needs none of ours. */
       const askForJob = Effect.fnUntraced(function* (claim: Claim, taken: boolean) {
@@ -61,8 +62,7 @@ export class Reaper extends Context.Service<
 
       const pass = Effect.gen(function* () {
         if ((yield* inventory.doubt) !== undefined) return
-        const listed = yield* cds.workers
-        yield* gauges(listed)
+        const listed = yield* workerPool.refresh
         const byName = new Map(listed.map((worker) => [worker.name, worker]))
         yield* Effect.forEach(
           [...registry.machines.values()],
@@ -79,18 +79,5 @@ export class Reaper extends Context.Service<
         run: Effect.forever(Effect.andThen(Effect.sleep(settings.times.reaperIntervalMs), pass))
       })
     })
-  )
-}
-
-/** This hatchery's workers as CDS lists them. */
-const gauges = (workers: ReadonlyArray<CdsWorker>) => {
-  const count = (status: CdsWorker["status"]) => workers.filter((worker) => worker.status === status).length
-  return Effect.all(
-    [
-      Metric.update(Metrics.waitingWorkers, count("Waiting")),
-      Metric.update(Metrics.buildingWorkers, count("Building")),
-      Metric.update(Metrics.disabledWorkers, count("Disabled"))
-    ],
-    { discard: true }
   )
 }

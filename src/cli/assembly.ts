@@ -15,6 +15,7 @@ import { Registrar } from "../actors/Registrar.ts"
 import { Registry } from "../actors/Registry.ts"
 import { Signals } from "../actors/Signals.ts"
 import { WorkerModels } from "../actors/WorkerModels.ts"
+import { WorkerPool } from "../actors/WorkerPool.ts"
 import * as CdsLive from "../layers/cds/CdsLive.ts"
 import * as Capacity from "../layers/memory/Capacity.ts"
 import * as EventLog from "../layers/memory/EventLog.ts"
@@ -52,6 +53,7 @@ export const actors = Hatchery.layer.pipe(
   Layer.provideMerge(MonitorLive.layer(version)),
   Layer.provideMerge(parts),
   Layer.provideMerge(Predecessor.layer),
+  Layer.provideMerge(WorkerPool.layer),
   Layer.provideMerge(Registry.layer),
   Layer.provideMerge(WorkerModels.layer),
   Layer.provideMerge(Signals.layer)

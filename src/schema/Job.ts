@@ -92,3 +92,8 @@ export interface CdsWorker {
   readonly status: "Waiting" | "Building" | "Disabled" | "Checking" | "Pending" | "Registering"
   readonly jobId: string
 }
+
+/** A worker of the pool: one that CDS lists, or one that it does not know yet and that has a machine of ours. */
+export type PoolWorker =
+  | CdsWorker
+  | { readonly name: string; readonly status: Extract<CdsWorker["status"], "Pending" | "Registering"> }

@@ -5,6 +5,19 @@ import type { IpExhausted } from "../schema/Errors.ts"
 import type { MachineFacts, MachineId } from "../schema/Machine.ts"
 import type { Addressing } from "./VSphere.ts"
 
+/** Addresses of the ranges (vsphere-behaviour 12). */
+export interface IpCount {
+  readonly total: number
+  /** By machines of this hatchery. */
+  readonly leased: number
+  /** Leased, or in the annotation or name of anybody's machine. */
+  readonly reserved: number
+  /** On the network card of anybody's guest. */
+  readonly active: number
+  /** Reserved or active. */
+  readonly used: number
+}
+
 export class IpPool extends Context.Service<
   IpPool,
   {
@@ -16,6 +29,6 @@ export class IpPool extends Context.Service<
     /** Keeps account of addresses that machines of others hold (annotation and guest network). */
     readonly observe: (facts: MachineFacts) => Effect.Effect<void>
     readonly forget: (facts: MachineFacts) => Effect.Effect<void>
-    readonly count: Effect.Effect<{ readonly total: number; readonly leased: number; readonly foreign: number }>
+    readonly count: Effect.Effect<IpCount>
   }
 >()("rookery/services/IpPool") {}

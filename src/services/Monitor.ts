@@ -1,6 +1,7 @@
 /** What the hatchery tells about itself: on `/mon/*`, in heartbeats, on the live table. Reading it changes nothing of the hatchery. */
 import { Context } from "effect"
 import type { Effect } from "effect"
+import type { PoolWorker } from "../schema/Job.ts"
 import type { MachineId, MachineRef } from "../schema/Machine.ts"
 import type { MonitoringStatus } from "../schema/Monitoring.ts"
 
@@ -32,6 +33,8 @@ export class Monitor extends Context.Service<
   Monitor,
   {
     readonly status: Effect.Effect<MonitoringStatus>
+    /** The pool of workers, by name. */
+    readonly workers: Effect.Effect<ReadonlyArray<PoolWorker>>
     readonly machines: Effect.Effect<ReadonlyArray<MachineRow>>
     /** Newest first, one per job. */
     readonly waiting: Effect.Effect<ReadonlyArray<Decision>>

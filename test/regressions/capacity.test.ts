@@ -80,7 +80,7 @@ describe("capacity and metrics", () => {
       yield* gauges(stand)
       assert.strictEqual(yield* value(Metrics.machines), 2)
       assert.strictEqual(yield* value(Metrics.provisionReady), 2)
-      assert.strictEqual(yield* value(Metrics.pendingWorkers), 0)
+      assert.strictEqual(yield* value(Metrics.workers.Pending), 0)
       assert.strictEqual(yield* value(Metrics.frozen), 1)
       yield* pass("10 minutes")
       yield* gauges(stand)

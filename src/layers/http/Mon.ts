@@ -1,12 +1,14 @@
 /**
- * What the hatchery tells about itself over HTTP (cds-contract 11): CDS's `/mon/version`, `/mon/status` and `/mon/metrics`, and our own
- * `/mon/machines` and `/mon/decisions`. Everything is read only and needs no authentication, as with CDS.
+ * What the hatchery tells about itself over HTTP (cds-contract 11): CDS's `/mon/version`, `/mon/status`, `/mon/workers`, `/mon/metrics` and
+ * `/mon/metrics/all`, and our own `/mon/machines` and `/mon/decisions`. Everything is read only and needs no authentication, as with CDS.
  */
 import { Clock, Effect, Layer } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { hostname } from "node:os"
 import type { MonitoringStatus } from "../../schema/Monitoring.ts"
+import type { PoolWorker } from "../../schema/Job.ts"
+import * as Metrics from "../../services/Metrics.ts"
 import { Monitor } from "../../services/Monitor.ts"
 import { Settings } from "../../services/Settings.ts"
 import { build, version } from "../version.ts"
@@ -38,6 +40,23 @@ const statusResponse = (service: string, { now, lines }: MonitoringStatus) =>
     lines.some(({ status }) => status === "AL") ? 503 : 200
   )
 
+/** A worker that CDS knows in CDS's own keys, which differ between its two APIs; of others there is no more to tell (cds-contract 6.1). */
+const workerBody = (hatchery: string) => (worker: PoolWorker) => {
+  const { name, status } = worker
+  if (!("api" in worker)) return { name, status }
+  const job = worker.api === "v1" ? { job_run_id: Number(worker.jobId) || null } : { run_job_id: worker.jobId }
+  return { id: worker.id, name, ...job, status, hatchery_name: hatchery }
+}
+
+/** The misspelt key is CDS's. */
+const metricBodies = Metrics.all.map(({ name, description, tags, aggregation }) => ({
+  name,
+  description,
+  tags,
+  dimension: "1",
+  aggregagtion: aggregation
+}))
+
 /** The routes; anything else answers as CDS does. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
@@ -60,7 +79,13 @@ export const layer = Layer.unwrap(
         "/mon/status",
         Effect.map(monitor.status, (status) => statusResponse(cds.name, status))
       ),
+      HttpRouter.add(
+        "GET",
+        "/mon/workers",
+        Effect.map(monitor.workers, (workers) => json(workers.map(workerBody(cds.name))))
+      ),
       HttpRouter.add("GET", "/mon/metrics", metrics),
+      HttpRouter.add("GET", "/mon/metrics/all", json(metricBodies)),
       HttpRouter.add("GET", "/mon/machines", machines),
       HttpRouter.add(
         "GET",

@@ -11,9 +11,17 @@ import { IpRanges } from "./IpRanges.ts"
 /** `provision-v2-ip-10-0-0-5-…`: a machine in the making shows its name long before its annotation. */
 const inName = /^provision-v2-ip-(\d+)-(\d+)-(\d+)-(\d+)-/
 
-const addressesOf = ({ annotation, guest, name }: MachineFacts): ReadonlyArray<string> => {
+/** Where an address of a machine was seen: written in its annotation or its name, or on a card of its guest. */
+interface Seen {
+  readonly written: ReadonlyArray<string>
+  readonly onCards: ReadonlyArray<string>
+}
+
+const nowhere: Seen = { written: [], onCards: [] }
+
+const addressesOf = ({ annotation, guest, name }: MachineFacts): Seen => {
   const written = parse(annotation)?.ipAddress ?? inName.exec(name)?.slice(1).join(".")
-  return [...(written === undefined ? [] : [written]), ...guest.addresses.flat()]
+  return { written: written === undefined ? [] : [written], onCards: guest.addresses.flat() }
 }
 
 const count = (counts: Map<string, number>, ips: ReadonlyArray<string>, by: number) => {
@@ -33,8 +41,15 @@ export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
     /** How many machines hold a lease of an address: two only where adoption found them so. */
     const leased = new Map<string, number>()
     /** Addresses of the ranges that were seen on machines: on which, and on how many. */
-    const seenOn = new Map<MachineRef, ReadonlyArray<string>>()
-    const seen = new Map<string, number>()
+    const seenOn = new Map<MachineRef, Seen>()
+    const written = new Map<string, number>()
+    const active = new Map<string, number>()
+
+    const account = (seen: Seen, by: number) => {
+      count(written, seen.written, by)
+      count(active, seen.onCards, by)
+    }
+    const ofRanges = (ips: ReadonlyArray<string>) => ips.filter((ip) => ranges.networkOf(ip) !== undefined)
 
     const addressing = (ip: string, network: NetworkSettings): Addressing => ({
       _tag: "Static",
@@ -60,7 +75,7 @@ export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
         const held = leases.get(machine)
         const network = held === undefined ? undefined : ranges.networkOf(held)
         if (held !== undefined && network !== undefined) return Effect.succeed(addressing(held, network))
-        const free = ranges.firstFree((ip) => leased.has(ip) || seen.has(ip))
+        const free = ranges.firstFree((ip) => leased.has(ip) || written.has(ip) || active.has(ip))
         if (free === undefined) {
           const reason = `all ${ranges.total} addresses of hatchery.vsphere.iprange are in use (${leases.size} by machines of this hatchery)`
           return Effect.fail(new IpExhausted({ total: ranges.total, reason }))
@@ -77,18 +92,20 @@ export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
 
     const forget = (facts: MachineFacts) =>
       Effect.sync(() => {
-        count(seen, seenOn.get(facts.ref) ?? [], -1)
+        account(seenOn.get(facts.ref) ?? nowhere, -1)
         seenOn.delete(facts.ref)
       })
 
     const observe = (facts: MachineFacts) =>
       Effect.sync(() => {
         const before = seenOn.get(facts.ref)
-        const now = facts.template ? [] : addressesOf(facts).filter((ip) => ranges.networkOf(ip) !== undefined)
-        if (before === undefined && now.length === 0) return
-        count(seen, now, 1)
-        count(seen, before ?? [], -1)
-        if (now.length === 0) seenOn.delete(facts.ref)
+        const found = facts.template ? nowhere : addressesOf(facts)
+        const now = { written: ofRanges(found.written), onCards: ofRanges(found.onCards) }
+        const none = now.written.length + now.onCards.length === 0
+        if (before === undefined && none) return
+        account(now, 1)
+        account(before ?? nowhere, -1)
+        if (none) seenOn.delete(facts.ref)
         else seenOn.set(facts.ref, now)
       })
 
@@ -98,11 +115,16 @@ export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
       release: (machine) => Effect.sync(() => drop(machine)),
       observe,
       forget,
-      count: Effect.sync(() => ({
-        total: ranges.total,
-        leased: leases.size,
-        foreign: [...seen.keys()].filter((ip) => !leased.has(ip)).length
-      }))
+      count: Effect.sync(() => {
+        const reserved = new Set([...ofRanges([...leased.keys()]), ...written.keys()])
+        return {
+          total: ranges.total,
+          leased: leases.size,
+          reserved: reserved.size,
+          active: active.size,
+          used: new Set([...reserved, ...active.keys()]).size
+        }
+      })
     })
   })
 )

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net"
 import { address, layer } from "../../../src/layers/http/Server.ts"
 import * as Metrics from "../../../src/layers/telemetry/Metrics.ts"
 import { defaults } from "../../../src/schema/Config.ts"
+import type { PoolWorker } from "../../../src/schema/Job.ts"
 import type { MonitoringLine } from "../../../src/schema/Monitoring.ts"
 import { frozen, jobsExamined } from "../../../src/services/Metrics.ts"
 import { Monitor, type MachineRow } from "../../../src/services/Monitor.ts"
@@ -25,8 +26,15 @@ const row: MachineRow = {
 
 const lines: Array<MonitoringLine> = []
 
+const workers: ReadonlyArray<PoolWorker> = [
+  { api: "v1", id: "w-1", name: "brave-one", status: "Building", jobId: "777" },
+  { api: "v2", id: "w-2", name: "calm-two", status: "Waiting", jobId: "" },
+  { name: "register-three", status: "Registering" }
+]
+
 const monitor = Layer.succeed(Monitor, {
   status: Effect.succeed({ now: 1_767_225_600_000, lines }),
+  workers: Effect.succeed(workers),
   machines: Effect.succeed([row]),
   waiting: Effect.succeed([{ job: "job-2", at: 5, reason: "maxWorker 10 reached" }]),
   gauges: Metric.update(frozen, 1),
@@ -99,6 +107,32 @@ describe("the HTTP server", () => {
         assert.include(headers.get("content-type"), "text/plain; version=0.0.4")
       }).pipe(Effect.provide(Layer.provideMerge(http, labels)))
     })
+  )
+
+  it.live("lists the workers in CDS's keys, those that CDS does not know by name and status", () =>
+    Effect.gen(function* () {
+      const hatchery_name = "hatch"
+      assert.deepStrictEqual((yield* get("/mon/workers")).body(), [
+        { id: "w-1", name: "brave-one", job_run_id: 777, status: "Building", hatchery_name },
+        { id: "w-2", name: "calm-two", run_job_id: "", status: "Waiting", hatchery_name },
+        { name: "register-three", status: "Registering" }
+      ])
+    }).pipe(served)
+  )
+
+  it.live("lists every metric by CDS's name, one that has no value yet included", () =>
+    Effect.gen(function* () {
+      const { status, body } = yield* get("/mon/metrics/all")
+      assert.strictEqual(status, 200)
+      const found = body().find(({ name }: { name: string }) => name === "cds/hatchery/vsphere/worker_vcpus")
+      assert.deepStrictEqual(found, {
+        name: "cds/hatchery/vsphere/worker_vcpus",
+        description: "CPUs of a machine of this hatchery",
+        tags: ["service_name", "service_type", "worker_name", "worker_model"],
+        dimension: "1",
+        aggregagtion: "LastValue"
+      })
+    }).pipe(served)
   )
 
   it.live("lists machines and the reasons why jobs wait", () =>

@@ -132,7 +132,7 @@ describe("the addresses of a range", () => {
     pool([], (ips) =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* ips.lease("a"), { _tag: "Dhcp" })
-        assert.deepStrictEqual(yield* ips.count, { total: 0, leased: 0, foreign: 0 })
+        assert.deepStrictEqual(yield* ips.count, { total: 0, leased: 0, reserved: 0, active: 0, used: 0 })
       })
     )
   )
@@ -141,7 +141,8 @@ describe("the addresses of a range", () => {
     pool([network("10.0.0.0/8")], (ips) =>
       Effect.gen(function* () {
         for (let n = 0; n < 300; n++) yield* ips.lease(`machine-${n}`)
-        assert.deepStrictEqual(yield* ips.count, { total: 2 ** 24 - 2 * 2 ** 16, leased: 300, foreign: 0 })
+        const taken = { leased: 300, reserved: 300, active: 0, used: 300 }
+        assert.deepStrictEqual(yield* ips.count, { total: 2 ** 24 - 2 * 2 ** 16, ...taken })
       })
     )
   )
@@ -255,7 +256,7 @@ describe("addresses of machines of others", () => {
       Effect.gen(function* () {
         yield* ips.observe(withCards("vm-1", ["fe80::1", "172.17.0.1"], ["10.0.0.1"]))
         yield* ips.observe(annotated("vm-2", "10.0.0.2"))
-        assert.deepStrictEqual(yield* ips.count, { total: 3, leased: 0, foreign: 2 })
+        assert.deepStrictEqual(yield* ips.count, { total: 3, leased: 0, reserved: 1, active: 1, used: 2 })
         assert.deepStrictEqual(yield* leaseAll(ips), ["10.0.0.3"])
       })
     )
@@ -273,17 +274,17 @@ describe("addresses of machines of others", () => {
         assert.strictEqual(yield* leaseIp(ips, "a"), "10.0.0.1")
         yield* ips.observe(facts("vm-1"))
         yield* ips.forget(facts("vm-1"))
-        assert.strictEqual((yield* ips.count).foreign, 0)
+        assert.strictEqual((yield* ips.count).active, 0)
       })
     )
   )
 
-  it.effect("do not count twice: one of ours that shows its own address is not foreign", () =>
+  it.effect("do not count twice: one of ours that shows its own address uses one", () =>
     pool(three, (ips) =>
       Effect.gen(function* () {
         yield* ips.lease("a")
         yield* ips.observe(withCards("vm-1", ["10.0.0.1"]))
-        assert.deepStrictEqual(yield* ips.count, { total: 3, leased: 1, foreign: 0 })
+        assert.deepStrictEqual(yield* ips.count, { total: 3, leased: 1, reserved: 1, active: 1, used: 1 })
       })
     )
   )

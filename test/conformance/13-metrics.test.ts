@@ -1,0 +1,216 @@
+/** Seed 001 section 13, with the names of later heads (vsphere-behaviour 12): what a dashboard or an alert reads of a hatchery. */
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, type Scope } from "effect"
+import { PrometheusMetrics } from "effect/observability"
+import { TestClock } from "effect/testing"
+import * as Telemetry from "../../src/layers/telemetry/Metrics.ts"
+import type { NetworkSettings } from "../../src/schema/Settings.ts"
+import * as Metrics from "../../src/services/Metrics.ts"
+import { Monitor } from "../../src/services/Monitor.ts"
+import { makeWorld, name, seeded, start, type World, type WorldOptions } from "../support/world.ts"
+
+type Process = Effect.Success<ReturnType<typeof start>>
+
+/** What `/mon/metrics` answers: by series, that is name and labels as they are printed. */
+const scrape = ({ context }: Process) =>
+  Effect.gen(function* () {
+    yield* Context.get(context, Monitor).gauges
+    const text = PrometheusMetrics.formatUnsafe(yield* Effect.context<never>())
+    const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"))
+    return new Map(
+      lines.map((line) => {
+        const at = line.lastIndexOf(" ")
+        return [line.slice(0, at), Number(line.slice(at + 1))] as const
+      })
+    )
+  })
+
+type Scrape = Effect.Success<ReturnType<typeof scrape>>
+
+const common = `service_name="${name}",service_type="hatchery"`
+
+const value = (scraped: Scrape, metric: string) => scraped.get(`cds_hatchery_${metric}{${common}}`)
+
+/** The names that have a series. */
+const names = (scraped: Scrape) => new Set([...scraped.keys()].map((series) => series.split("{")[0]!))
+
+/** A query over series without further labels: numbers, names, and the four operators that stand between them, `*` and `/` first. */
+const query = (scraped: Scrape, text: string): number | boolean => {
+  const tokens = text.trim().split(/\s+/)
+  const operand = (token: string): number => {
+    const found = Number.isNaN(Number(token)) ? scraped.get(`${token}{${common}}`) : Number(token)
+    assert.isDefined(found, `${token} has no series`)
+    return found!
+  }
+  const compare = tokens.findIndex((token) => token === "<" || token === ">")
+  if (compare >= 0) {
+    const [left, right] = [tokens.slice(0, compare), tokens.slice(compare + 1)].map((side) =>
+      query(scraped, side.join(" "))
+    )
+    return tokens[compare] === "<" ? left! < right! : left! > right!
+  }
+  const terms: Array<number> = []
+  let operator = "+"
+  for (const token of tokens) {
+    if (/^[-+*/]$/.test(token)) operator = token
+    else if (operator === "*" || operator === "/") {
+      const last = terms.pop()!
+      terms.push(operator === "*" ? last * operand(token) : last / operand(token))
+    } else terms.push(operator === "-" ? -operand(token) : operand(token))
+  }
+  return terms.reduce((sum, term) => sum + term, 0)
+}
+
+/** The series of each machine's CPUs, with its value. */
+const perMachine = (scraped: Scrape) =>
+  [...scraped].flatMap(([series, one]) =>
+    series.startsWith("cds_hatchery_vsphere_worker_vcpus{") ? [`${series} ${one}`] : []
+  )
+
+const wantedOf = ({ vcenter }: World) =>
+  vcenter
+    .owned(name)
+    .map(({ name: machine }) => `worker_name="${machine}",worker_model="debian12"`)
+    .map((labels) => `cds_hatchery_vsphere_worker_vcpus{${common},${labels}} 2`)
+
+/** A hatchery of two ready machines among those of others, with its metrics in a registry of their own. */
+const scene = <E>(
+  title: string,
+  { networks, ...options }: WorldOptions & { readonly networks?: ReadonlyArray<NetworkSettings> },
+  body: (world: World, process: Process) => Effect.Effect<void, E, Scope.Scope>
+) =>
+  it.effect(title, () =>
+    Effect.gen(function* () {
+      const made = yield* makeWorld(options)
+      const { vsphere } = made.settings
+      const settings = { ...made.settings, vsphere: { ...vsphere, networks: networks ?? vsphere.networks } }
+      const world = { ...made, settings }
+      const process = yield* start(world)
+      yield* TestClock.adjust("4 minutes")
+      yield* body(world, process)
+    }).pipe(seeded(title), Effect.provide(Telemetry.layer(name)))
+  )
+
+const MB = 2 ** 20
+const pool = { cpuMHz: 100_000, memoryMB: 65_536, unreservedMB: 9_830 }
+
+/** Those of states A and B, and the common ones, that a hatchery has which is at work. */
+const vsphere = `worker_vcpus worker_memory_mb allocated_vcpus allocated_memory_mb vm_count provisioned_vm_count worker_vm_count
+  provision_ready_count provision_starting_count provision_dying_count provision_inflight_count template_vcpus template_memory_mb
+  template_count pool_total_vcpus pool_total_memory_mb pool_total_vm_count resource_pool_cpu_max_mhz resource_pool_cpu_usage_mhz
+  resource_pool_cpu_unreserved_mhz resource_pool_memory_max_bytes resource_pool_memory_usage_bytes
+  resource_pool_memory_unreserved_bytes ip_used_count ip_reserved_count ip_active_count ip_total_count`
+const hatchery = `jobs_count jobs_processed_count spawned_worker_count spawning_worker_count chan_v2_job_add_count
+  chan_worker_starter_job_pop pending_workers registering_workers waiting_workers checking_workers building_workers disabled_workers`
+
+const words = (text: string) => text.split(/\s+/)
+
+describe("metrics", () => {
+  scene("have CDS's names, each of them", { vcenter: { pool } }, ({ cds }, process) =>
+    Effect.gen(function* () {
+      yield* cds.enqueue({ count: 1, durationMs: 10 * 60_000 })
+      yield* TestClock.adjust("3 minutes")
+      const found = names(yield* scrape(process))
+      const wanted = [...words(vsphere).map((one) => `vsphere_${one}`), ...words(hatchery)]
+      assert.deepStrictEqual(
+        wanted.filter((one) => !found.has(`cds_hatchery_${one}`)),
+        []
+      )
+      const declared = new Set(Metrics.all.map((one) => one.name.replaceAll("/", "_")))
+      assert.deepStrictEqual(
+        [...found].filter((one) => !declared.has(one)),
+        []
+      )
+    })
+  )
+
+  scene("tell of each machine of ours by its name and its template, and of none that is gone", {}, (world, process) =>
+    Effect.gen(function* () {
+      yield* world.cds.enqueue({ count: 1 })
+      yield* TestClock.adjust("45 seconds")
+      const working = yield* scrape(process)
+      assert.sameMembers(perMachine(working), wantedOf(world))
+      const memory = [...working].filter(([series]) => series.startsWith("cds_hatchery_vsphere_worker_memory_mb{"))
+      assert.deepStrictEqual(
+        memory.map(([, one]) => one),
+        wantedOf(world).map(() => 4096)
+      )
+      yield* TestClock.adjust("6 minutes")
+      const after = yield* scrape(process)
+      assert.sameMembers(perMachine(after), wantedOf(world))
+      assert.notDeepEqual(perMachine(after).toSorted(), perMachine(working).toSorted())
+    })
+  )
+
+  scene("count workers, the warm pool, our templates and the whole datacenter apart", {}, ({ cds, vcenter }, process) =>
+    Effect.gen(function* () {
+      vcenter.addForeign({ count: 3 })
+      yield* cds.enqueue({ count: 1, durationMs: 60 * 60_000 })
+      yield* TestClock.adjust("4 minutes")
+      const scraped = yield* scrape(process)
+      const figures = (text: string) => words(text).map((one) => value(scraped, `vsphere_${one}`))
+      assert.deepStrictEqual(
+        figures("vm_count worker_vm_count provisioned_vm_count provision_ready_count"),
+        [3, 1, 2, 2]
+      )
+      assert.deepStrictEqual(figures("allocated_vcpus allocated_memory_mb template_count"), [6, 3 * 4096, 0])
+      const all = vcenter.machines()
+      assert.deepStrictEqual(figures("pool_total_vm_count pool_total_vcpus"), [
+        all.length,
+        all.reduce((sum, { cpus }) => sum + cpus, 0)
+      ])
+      assert.strictEqual(value(scraped, "building_workers"), 1)
+    })
+  )
+
+  scene("answer the queries that dashboards and alerts are made of", { vcenter: { pool } }, ({ cds }, process) =>
+    Effect.gen(function* () {
+      yield* cds.enqueue({ count: 1, durationMs: 60 * 60_000 })
+      yield* TestClock.adjust("4 minutes")
+      const scraped = yield* scrape(process)
+      const ask = (text: string) => query(scraped, text.replaceAll("$", "cds_hatchery_vsphere_"))
+      const close = (text: string, wanted: number) => assert.closeTo(Number(ask(text)), wanted, 1e-9, text)
+      close("$vm_count - $provisioned_vm_count", 1)
+      close("$vm_count / $pool_total_vm_count", 3 / 4)
+      close("$allocated_vcpus / $pool_total_vcpus", 6 / 8)
+      close("$pool_total_vcpus - $allocated_vcpus - $template_vcpus", 2)
+      const used = value(scraped, "vsphere_resource_pool_memory_usage_bytes")!
+      assert.isAbove(used, 0)
+      close("$resource_pool_memory_usage_bytes / $resource_pool_memory_max_bytes * 100", (used / (65_536 * MB)) * 100)
+      assert.isTrue(ask("$resource_pool_memory_unreserved_bytes / $resource_pool_memory_max_bytes < 0.2"))
+      close("$ip_used_count / $ip_total_count * 100", (3 / 253) * 100)
+      close("$ip_total_count - $ip_used_count", 250)
+      assert.isFalse(ask("$ip_used_count / $ip_total_count > 0.9"))
+    })
+  )
+
+  scene(
+    "have no series for a resource pool that cannot be read, and the others stay",
+    { vcenter: { pool } },
+    ({ vcenter }, process) =>
+      Effect.gen(function* () {
+        const memory = "vsphere_resource_pool_memory_max_bytes"
+        assert.strictEqual(value(yield* scrape(process), memory), 65_536 * MB)
+        yield* vcenter.inject({ _tag: "Unreadable", path: "runtime.memory.maxUsage", forMs: 60 * 60_000 })
+        yield* vcenter.inject({ _tag: "CollectorLost" })
+        yield* TestClock.adjust("2 minutes")
+        const scraped = yield* scrape(process)
+        assert.isUndefined(value(scraped, memory))
+        assert.strictEqual(value(scraped, "vsphere_resource_pool_cpu_max_mhz"), 100_000)
+        assert.strictEqual(value(scraped, "vsphere_vm_count"), 2)
+      })
+  )
+
+  scene(
+    "have no series of addresses where machines ask DHCP",
+    { settings: { provision: [] }, networks: [] },
+    (_, process) =>
+      Effect.gen(function* () {
+        const found = names(yield* scrape(process))
+        assert.deepStrictEqual(
+          [...found].filter((one) => one.includes("_ip_")),
+          []
+        )
+      })
+  )
+})
