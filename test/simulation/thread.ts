@@ -6,6 +6,9 @@ import { run, type RunOptions } from "./run.ts"
 import { watching } from "./steps.ts"
 import type { Outcome } from "./summary.ts"
 
+/** Stacks cost more than they tell here: a failure is replayed, and has them there. */
+Error.stackTraceLimit = 0
+
 /** A seed to play. */
 export interface Order extends Pick<RunOptions, "only"> {
   readonly seed: number
