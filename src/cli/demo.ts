@@ -8,6 +8,7 @@ import type { SimVCenterHandle } from "../layers/simulated/vcenter/Handle.ts"
 import * as Log from "../layers/telemetry/Log.ts"
 import * as Metrics from "../layers/telemetry/Metrics.ts"
 import * as Tracing from "../layers/telemetry/Tracing.ts"
+import { defaultLog } from "../schema/Config.ts"
 import { Failed } from "./exit.ts"
 import * as Stage from "./stage.ts"
 import { printLines, redraw } from "./table.ts"
@@ -127,7 +128,7 @@ const show = Effect.fnUntraced(function* (world: World) {
 
 const telemetry = Effect.map(TerminalCapabilities.TerminalCapabilities, ({ canAnimate }) =>
   Layer.mergeAll(Tracing.layer, Metrics.layer(Stage.hatcheryName)).pipe(
-    Layer.provideMerge(Log.layer({ level: canAnimate ? "error" : "warning", format: "text" }))
+    Layer.provideMerge(Log.layer({ ...defaultLog, level: canAnimate ? "error" : "warning" }))
   )
 )
 

@@ -4,6 +4,7 @@ import { Console, Effect, Layer, Predicate } from "effect"
 import { CliOutput, Command } from "effect/cli"
 import { version } from "../layers/version.ts"
 import * as Log from "../layers/telemetry/Log.ts"
+import { defaultLog } from "../schema/Config.ts"
 import { configCommand } from "./config.ts"
 import { demoCommand } from "./demo.ts"
 import { report, teardown } from "./exit.ts"
@@ -27,6 +28,6 @@ const presenter = Layer.succeed(CliOutput.Presenter, {
 export const run = (args: ReadonlyArray<string>): void =>
   Command.runWith(root, { version })(args).pipe(
     Effect.tapCause(report),
-    Effect.provide(Layer.mergeAll(NodeServices.layer, presenter, Log.layer({ level: "info", format: "text" }))),
+    Effect.provide(Layer.mergeAll(NodeServices.layer, presenter, Log.layer(defaultLog))),
     NodeRuntime.runMain({ disableErrorReporting: true, teardown: teardown(args) })
   )

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted, Result } from "effect"
-import { decode, defaults, type Config, type Outside } from "../../src/schema/Config.ts"
+import { decode, defaultLog, defaults, type Config, type Outside } from "../../src/schema/Config.ts"
 
 const outside: Outside = {
   readFile: (path) =>
     path === "ca.pem" ? Result.succeed("-----BEGIN CERTIFICATE-----\n...") : Result.fail("no such file"),
-  checkKey: (pem) => (pem === "good key" ? undefined : "not an RSA private key in PEM")
+  checkKey: (pem) => (pem === "good key" ? undefined : "not an RSA private key in PEM"),
+  environment: {}
 }
 
 /** A file with the mandatory keys; a test puts its own lines into `[hatchery.vsphere]` or after all. */
@@ -281,11 +282,9 @@ password = "guest-secret"`
   })
 
   it("reads the log section", () => {
-    assert.deepStrictEqual(config(file()).log, { level: "info", format: "text" })
-    assert.deepStrictEqual(config(file("", '[log]\nlevel = "debug"\nformat = "json"')).log, {
-      level: "debug",
-      format: "json"
-    })
-    assert.include(refusal(file("", '[log]\nlevel = "loud"')), "log.level")
+    assert.deepStrictEqual(config(file()).log, defaultLog)
+    const { log } = config(file("", '[log]\nlevel = "debug"\nformat = "json"'))
+    assert.deepStrictEqual(log, { ...defaultLog, level: "debug", format: "json" })
+    assert.include(refusal(file("", '[log]\nformat = "xml"')), "log.format")
   })
 })

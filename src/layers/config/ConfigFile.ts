@@ -27,7 +27,8 @@ const checkKey = (pem: string): string | undefined => {
 /** Files named in the configuration are found beside it. */
 const outsideOf = (path: string): Outside => ({
   readFile: (name) => readText(resolve(dirname(path), name)),
-  checkKey
+  checkKey,
+  environment: process.env
 })
 
 /** Reads the file. Fails with every problem at once; `strict` counts what has no effect among them. */

@@ -30,15 +30,45 @@ export interface Whole extends Telling {
   readonly max?: number
 }
 
+export interface Text extends Telling {
+  /** What it may say, where that is a list of words. */
+  readonly words?: ReadonlyArray<string>
+}
+
+export interface List extends Telling {
+  readonly skipBlank?: boolean
+}
+
+/** A key as its reader asks for it. */
+export interface Key {
+  readonly kind: "text" | "secret" | "whole" | "flag" | "texts" | "duration" | "table" | "tables"
+  readonly required?: boolean
+  /** What stands in for it; a time in milliseconds. */
+  readonly absent?: unknown
+  readonly min?: number
+  readonly max?: number
+  readonly words?: ReadonlyArray<string>
+  /** The keys of a table, or of a list's tables. */
+  readonly inner?: Outline
+  /** A list of tables that may be written as tables called by their names: the key that the name stands for. */
+  readonly namedBy?: string
+}
+
+/** The keys that were asked for, in order, as the reader spells them. */
+export type Outline = ReadonlyMap<string, Key>
+
 /** Credentials inside an address are not shown. */
 const show = (value: unknown): string =>
   value === undefined ? "(absent)" : JSON.stringify(value).replace(/[^\s/"]+@/g, "<redacted>@")
+
+const isBlank = (table: Table): boolean => Object.values(table).every((value) => value === "" || value === 0)
 
 export class Section {
   /** Dotted path as the reference spells it, `hatchery.vsphere`. */
   readonly path: string
   readonly report: Report
   readonly told: Record<string, unknown> = {}
+  readonly #outline = new Map<string, Key>()
   readonly #values = new Map<string, { readonly key: string; readonly value: unknown }>()
   readonly #unread = new Set<string>()
   readonly #inner: Array<Section> = []
@@ -72,6 +102,14 @@ export class Section {
     this.report.warnings.push({ path: this.at(key), value: show(value), rule })
   }
 
+  get outline(): Outline {
+    return this.#outline
+  }
+
+  #asked(key: string, asked: Key): void {
+    this.#outline.set(key, { ...this.#outline.get(key), ...asked })
+  }
+
   at(key: string): string {
     return this.path === "" ? key : `${this.path}.${key}`
   }
@@ -82,7 +120,8 @@ export class Section {
   }
 
   /** Empty counts as absent. */
-  text(key: string, absent: string, telling: Telling = {}): string {
+  text(key: string, absent: string, { words, ...telling }: Text = {}): string {
+    this.#asked(key, { kind: "text", absent, ...(words === undefined ? {} : { words }) })
     const value = this.raw(key)
     const text = typeof value === "number" || typeof value === "boolean" ? String(value) : value
     if (text !== undefined && typeof text !== "string") this.#wrong(key, value, `write a text: ${key} = "..."`, telling)
@@ -91,12 +130,14 @@ export class Section {
 
   required(key: string, meaning: string): string {
     const value = this.text(key, "")
+    this.#asked(key, { kind: "text", required: true })
     if (value === "") this.problem(key, this.raw(key), `mandatory: ${meaning}`)
     return value
   }
 
   /** Undefined when the key is absent or empty. Never told, never shown. */
   secret(key: string): Redacted.Redacted<string> | undefined {
+    this.#asked(key, { kind: "secret" })
     const value = this.raw(key)
     if (value !== undefined && typeof value !== "string") this.secretProblem(key, `write a text: ${key} = "..."`)
     return typeof value === "string" && value !== "" ? Redacted.make(value, { label: key }) : undefined
@@ -105,11 +146,13 @@ export class Section {
   /** A secret that must be there; empty stands in when it is not. */
   requiredSecret(key: string, meaning: string): Redacted.Redacted<string> {
     const value = this.secret(key)
+    this.#asked(key, { kind: "secret", required: true })
     if (value === undefined) this.problem(key, undefined, `mandatory: ${meaning}`)
     return value ?? Redacted.make("", { label: key })
   }
 
   whole(key: string, absent: number, { min = 0, max = 2 ** 31 - 1, ...telling }: Whole = {}): number {
+    this.#asked(key, { kind: "whole", absent, min, max })
     const value = this.raw(key) ?? absent
     const number = typeof value === "string" && /^\s*-?\d+\s*$/.test(value) ? Number(value) : value
     const good = typeof number === "number" && Number.isInteger(number) && number >= min && number <= max
@@ -118,6 +161,7 @@ export class Section {
   }
 
   flag(key: string, absent: boolean, telling: Telling = {}): boolean {
+    this.#asked(key, { kind: "flag", absent })
     const value = this.raw(key) ?? absent
     const flag = value === "true" ? true : value === "false" ? false : value
     if (typeof flag !== "boolean") this.problem(key, value, "write true or false")
@@ -126,6 +170,7 @@ export class Section {
 
   /** A list of texts; one text with commas counts as a list, as for CDS. */
   texts(key: string, absent: ReadonlyArray<string> = [], telling: Telling = {}): ReadonlyArray<string> {
+    this.#asked(key, { kind: "texts", absent })
     const value = this.raw(key) ?? []
     const list = typeof value === "string" ? value.split(",").map((item) => item.trim()) : value
     const good = Array.isArray(list) && list.every((item) => typeof item === "string")
@@ -136,6 +181,7 @@ export class Section {
 
   /** A time in milliseconds, written as `"90s"`, `"1m30s"` or `"250ms"`. Ours only, never told. */
   duration(key: string, absentMs: number): number {
+    this.#asked(key, { kind: "duration", absent: absentMs })
     const value = this.raw(key)
     if (value === undefined) return absentMs
     const parsed = typeof value === "string" ? parseDuration(value) : undefined
@@ -145,7 +191,7 @@ export class Section {
 
   /** One of these words. */
   word<A extends string>(key: string, words: ReadonlyArray<A>, absent: A, telling: Telling = {}): A {
-    const value = this.text(key, absent, telling)
+    const value = this.text(key, absent, { ...telling, words })
     const found = words.find((word) => word === value)
     if (found === undefined && value !== "") this.problem(key, value, `write one of ${words.join(", ")}`)
     return found ?? absent
@@ -166,19 +212,22 @@ export class Section {
     const value = this.raw(key) ?? {}
     if (!isTable(value)) this.problem(key, value, `write a table: [${this.at(key)}]`)
     const section = new Section(this.at(key), isTable(value) ? value : {}, this.report)
+    this.#asked(key, { kind: "table", inner: section.outline })
     this.#inner.push(section)
     this.#tell(key, section.told, telling)
     return section
   }
 
-  /** A list of tables: `[[path.key]]`. */
-  sections(key: string, telling: Telling = {}): ReadonlyArray<Section> {
+  /** A list of tables: `[[path.key]]`. Entries in which nothing is filled in can be left out, as the CDS engine writes them. */
+  sections(key: string, { skipBlank = false, ...telling }: List = {}): ReadonlyArray<Section> {
     const value = this.raw(key) ?? []
     const good = Array.isArray(value) && value.every(isTable)
     if (!good) this.problem(key, value, `write a list of tables: [[${this.at(key)}]]`)
-    const sections = (good ? value : []).map(
-      (table: Table, index: number) => new Section(`${this.at(key)}[${index}]`, table, this.report)
+    const tables: ReadonlyArray<Table> = good ? value : []
+    const sections = tables.flatMap((table, index) =>
+      skipBlank && isBlank(table) ? [] : [new Section(`${this.at(key)}[${index}]`, table, this.report)]
     )
+    this.#asked(key, { kind: "tables", inner: sections[0]?.outline ?? new Map() })
     this.#inner.push(...sections)
     this.#tell(
       key,
@@ -188,8 +237,15 @@ export class Section {
     return sections
   }
 
-  /** The tables of this table, by their names as written. */
-  named(): ReadonlyArray<readonly [name: string, section: Section]> {
+  /** A list of tables with their name in `nameKey`, or tables called by their names as written. */
+  named(key: string, nameKey: string, meaning: string): ReadonlyArray<readonly [name: string, section: Section]> {
+    if (isTable(this.raw(key))) return this.section(key).#tables()
+    const named = this.sections(key).map((section) => [section.required(nameKey, meaning), section] as const)
+    this.#asked(key, { kind: "tables", namedBy: nameKey })
+    return named
+  }
+
+  #tables(): ReadonlyArray<readonly [name: string, section: Section]> {
     return [...this.#values.values()]
       .filter(({ value }) => isTable(value))
       .map(({ key }) => [key, this.section(key)] as const)

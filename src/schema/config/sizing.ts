@@ -23,14 +23,9 @@ const readFlavor = (name: string, flavor: Section): Flavor => {
 
 /** A list of tables with `name`, or tables called by their names (seed 001 section 13.2 shows both). Names ignore case. */
 const readFlavors = (vsphere: Section): ReadonlyArray<Flavor> => {
-  const written = vsphere.raw("flavors")
-  const flavors =
-    Array.isArray(written) || written === undefined
-      ? vsphere.sections("flavors").map((flavor) => readFlavor(flavor.required("name", "the flavor's name"), flavor))
-      : vsphere
-          .section("flavors")
-          .named()
-          .map(([name, flavor]) => readFlavor(name, flavor))
+  const flavors = vsphere
+    .named("flavors", "name", "the flavor's name")
+    .map(([name, flavor]) => readFlavor(name, flavor))
   const names = flavors.map(({ name }) => name.toLowerCase())
   for (const twice of names.filter((name, index) => names.indexOf(name) < index))
     vsphere.problem("flavors", twice, "a flavor of this name stands twice; keep one")
@@ -74,7 +69,7 @@ const readSubject = (entry: Section): Subject => {
 export const readProvision = (vsphere: Section) => {
   const provision: Array<ProvisionSettings> = []
   const modelProvision: Array<ModelProvisionSettings> = []
-  for (const entry of vsphere.sections("workerProvisioning")) {
+  for (const entry of vsphere.sections("workerProvisioning", { skipBlank: true })) {
     const subject = readSubject(entry)
     if (entry.raw("number") === undefined)
       entry.problem("number", undefined, "mandatory: how many machines to keep ready")
@@ -93,23 +88,37 @@ export const readProvision = (vsphere: Section) => {
   return { provision, modelProvision }
 }
 
-/** `[[models]]`, then `[[guestCredentials]]`, its older form. The first entry for a template or model counts. */
+/** Undefined where neither is written, or where one is missing, which is reported. */
+const readLogin = (entry: Section): Pick<GuestCredential, "username" | "password"> | undefined => {
+  const username = entry.text("username", "")
+  const password = entry.secret("password")
+  if (username !== "" && password !== undefined) return { username, password }
+  if (username !== "") entry.secretProblem("password", "mandatory beside username: that user's password")
+  if (password !== undefined) entry.problem("username", undefined, "mandatory beside password: whose it is")
+  return undefined
+}
+
+/** `[[models]]`, whose login may be left to `[[guestCredentials]]`, its older form. The first login for a template or model counts. */
 export const readCredentials = (vsphere: Section) => {
-  const models = vsphere.sections("models", { untold: true })
-  const older = vsphere.sections("guestCredentials", { untold: true })
   const credentials: Array<GuestCredential> = []
   const modelCredentials: Array<ModelCredential> = []
   const preStartScripts = new Map<string, string>()
-  for (const entry of [...models, ...older]) {
+  const take = (subject: Subject, login: ReturnType<typeof readLogin>): void => {
+    if (subject === undefined || login === undefined) return
+    if ("template" in subject) credentials.push({ ...subject, ...login })
+    else modelCredentials.push({ ...subject, ...login })
+  }
+  for (const entry of vsphere.sections("models", { untold: true, skipBlank: true })) {
     const subject = readSubject(entry)
+    const preStart = entry.text("preStartScript", "")
+    take(subject, readLogin(entry))
+    if (subject !== undefined && "template" in subject && preStart !== "" && !preStartScripts.has(subject.template))
+      preStartScripts.set(subject.template, preStart)
+  }
+  for (const entry of vsphere.sections("guestCredentials", { untold: true, skipBlank: true })) {
     const username = entry.required("username", "the user who runs the worker in the guest")
     const password = entry.requiredSecret("password", "that user's password")
-    const preStart = entry.text("preStartScript", "")
-    if (subject === undefined) continue
-    if ("template" in subject) {
-      credentials.push({ ...subject, username, password })
-      if (preStart !== "" && !preStartScripts.has(subject.template)) preStartScripts.set(subject.template, preStart)
-    } else modelCredentials.push({ ...subject, username, password })
+    take(readSubject(entry), { username, password })
   }
   return { credentials, modelCredentials, preStartScripts }
 }

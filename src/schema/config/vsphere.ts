@@ -62,7 +62,7 @@ export const readVSphere = (vsphere: Section, readFile: FileReader): VSphereSett
 /** CDS's own keys count whole minutes or seconds, and 0 means the default. Ours, under `rookery`, win over them. */
 export const readTimes = (vsphere: Section, rookery: Section, registerMs: number): TimeSettings => {
   const counted = (key: string, unitMs: number, absentMs: number): number =>
-    (vsphere.whole(key, absentMs / unitMs, { max: 2 ** 31 / 1_000 }) || absentMs / unitMs) * unitMs
+    (vsphere.whole(key, absentMs / unitMs, { max: Math.floor(2 ** 31 / 1_000) }) || absentMs / unitMs) * unitMs
   const workerTtlMs = counted("workerTTL", 60_000, defaultTimes.workerTtlMs)
   const registrationMs = counted("workerRegistrationTTL", 60_000, defaultTimes.workerRegistrationTtlMs)
   const provisioningMs = counted("workerProvisioningInterval", 1_000, defaultTimes.provisioningIntervalMs)

@@ -1,17 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestConsole } from "effect/testing"
-import type { LogSettings } from "../../../src/schema/Config.ts"
+import { defaultLog, type LogSettings } from "../../../src/schema/Config.ts"
 import { layer } from "../../../src/layers/telemetry/Log.ts"
 
 /** What is written to standard error when this is logged. */
-const written = (settings: LogSettings) =>
+const written = (settings: Partial<LogSettings>) =>
   Effect.gen(function* () {
     yield* Effect.logDebug("too small")
     yield* Effect.logInfo("machine", "is ready").pipe(Effect.annotateLogs({ vm: "vm-9", ip: "10.0.0.1", note: "a b" }))
     yield* Effect.logWarning("two\nlines").pipe(Effect.annotateLogs({ forged: "x\n2026 [INFO] y" }))
     return { out: yield* TestConsole.logLines, err: yield* TestConsole.errorLines }
-  }).pipe(Effect.provide(Layer.merge(TestConsole.layer, layer(settings))))
+  }).pipe(Effect.provide(Layer.merge(TestConsole.layer, layer({ ...defaultLog, ...settings }))))
 
 describe("the log", () => {
   it.effect("is text on standard error: date, level, message, sorted fields", () =>

@@ -55,7 +55,7 @@ maxWorker = 10
 injectEnvVars = ["TOKEN=${secrets[5]}", "B=2"]
 `
 
-const outside = { readFile: () => Result.fail("the file cannot be read"), checkKey: () => undefined }
+const outside = { readFile: () => Result.fail("the file cannot be read"), checkKey: () => undefined, environment: {} }
 
 const wrongValues = [
   "1",
