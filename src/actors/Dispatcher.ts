@@ -193,7 +193,7 @@ export class Dispatcher extends Context.Service<
         Effect.asVoid(FiberMap.run(fibers, id, guarded(id), { onlyIfMissing: true }))
 
       const sighted = Effect.fnUntraced(function* (sighting: JobSighting) {
-        yield* Metric.update(sighting.source === "event" ? Metrics.jobsReceived : Metrics.jobsPolled, 1)
+        for (const counter of Metrics.sightings(sighting)) yield* Metric.update(counter, 1)
         const now = yield* Clock.currentTimeMillis
         const known = waiting.get(sighting.id)
         if (known === undefined) waiting.set(sighting.id, newcomer(sighting, now))

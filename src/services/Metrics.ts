@@ -37,18 +37,18 @@ const gauge = (name: string, description: string, tags: ReadonlyArray<string> = 
   Metric.gauge(declare(name, description, "LastValue", tags), { description })
 
 /** Jobs on their way to a worker. */
-export const jobsByEvent = counter("jobs_websocket_count", "Jobs received by websocket")
+const received = counter("jobs_websocket_count", "Jobs received by websocket")
 const receivedV1 = counter("job_received_in_queue_polling_ws_v1_count", "V1 job events received by websocket")
-export const jobsReceived = counter("job_received_in_queue_polling_ws_v2_count", "V2 job events received by websocket")
+const receivedV2 = counter("job_received_in_queue_polling_ws_v2_count", "V2 job events received by websocket")
 const polledV1 = counter("chan_v1_job_add_count", "V1 jobs seen by the poll of the queue")
-export const jobsPolled = counter("chan_v2_job_add_count", "V2 jobs seen by the poll of the queue")
+const polledV2 = counter("chan_v2_job_add_count", "V2 jobs seen by the poll of the queue")
 export const jobsExamined = counter("jobs_count", "Jobs found waiting and examined")
 export const jobsProcessed = counter("jobs_processed_count", "Jobs handed on to get a worker")
 export const startersPicked = counter("chan_worker_starter_job_pop", "Jobs for which a worker start has begun")
 
 /** The counters that a sighting of a job counts in. */
 export const sightings = ({ id, source }: Pick<JobSighting, "id" | "source">): ReadonlyArray<Metric.Counter<number>> =>
-  source === "event" ? [jobsByEvent, isV1(id) ? receivedV1 : jobsReceived] : [isV1(id) ? polledV1 : jobsPolled]
+  source === "event" ? [received, isV1(id) ? receivedV1 : receivedV2] : [isV1(id) ? polledV1 : polledV2]
 
 /** Workers being started. */
 export const spawning = counter("spawning_worker_count", "Worker starts begun")

@@ -213,4 +213,15 @@ describe("metrics", () => {
         )
       })
   )
+
+  it("count V1 and V2 jobs apart, by where they were seen", () => {
+    const counted = (id: string, source: "event" | "poll") => Metrics.sightings({ id, source }).map((one) => one.id)
+    const job = "5b1f6a0e-8f0c-4f4e-9d7c-0a2f6f1e7c11"
+    const prefix = "cds_hatchery_"
+    assert.deepStrictEqual(counted("777", "poll"), [`${prefix}chan_v1_job_add_count`])
+    assert.deepStrictEqual(counted(job, "poll"), [`${prefix}chan_v2_job_add_count`])
+    const received = `${prefix}jobs_websocket_count`
+    assert.deepStrictEqual(counted("777", "event"), [received, `${prefix}job_received_in_queue_polling_ws_v1_count`])
+    assert.deepStrictEqual(counted(job, "event"), [received, `${prefix}job_received_in_queue_polling_ws_v2_count`])
+  })
 })
