@@ -3,7 +3,7 @@ import { Redacted, Result } from "effect"
 import { scriptOf } from "../schema/Bootstrap.ts"
 import type { Job, Model } from "../schema/Job.ts"
 import { type ModelStamp, type ModelV1, pathOf } from "../schema/ModelV1.ts"
-import type { Size } from "../schema/Machine.ts"
+import type { Sizing } from "../schema/Machine.ts"
 import type { SettingsShape } from "../services/Settings.ts"
 import type { Claim } from "./vm/State.ts"
 
@@ -31,7 +31,7 @@ export interface Wanted {
   readonly modelName: string
   /** Empty: the template's resources. */
   readonly flavor: string
-  readonly size: Size | undefined
+  readonly size: Sizing | undefined
   readonly login: Claim["login"]
 }
 
@@ -101,7 +101,7 @@ export const admitV1 = (model: ModelV1, stamp: ModelStamp, settings: SettingsSha
 }
 
 type Flavor =
-  | { readonly _tag: "Known"; readonly name: string; readonly size: Size | undefined }
+  | { readonly _tag: "Known"; readonly name: string; readonly size: Sizing | undefined }
   | { readonly _tag: "Unknown"; readonly name: string }
 
 /** The first name that is given, then the default; none of these leaves the machine as it is (vsphere-behaviour 9.4). */
@@ -109,9 +109,9 @@ const flavorOf = (names: ReadonlyArray<string>, { defaultFlavor, flavors }: Sett
   const name = [...names, defaultFlavor].find((one) => one !== "")
   if (name === undefined) return { _tag: "Known", name: "", size: undefined }
   const found = flavors.find((one) => one.name.toLowerCase() === name.toLowerCase())
-  return found === undefined
-    ? { _tag: "Unknown", name }
-    : { _tag: "Known", name: found.name, size: { cpus: found.cpus, memoryMB: found.memoryMB } }
+  if (found === undefined) return { _tag: "Unknown", name }
+  const { name: known, ...size } = found
+  return { _tag: "Known", name: known, size }
 }
 
 /** The configuration's login is looked up again when it is used; here it only has to exist. */

@@ -63,3 +63,8 @@ export interface Size {
   readonly cpus: number
   readonly memoryMB: number
 }
+
+/** What a flavor makes of a machine. Its first disk grows to `diskSizeGB` where it is smaller, and stays as it is where that is absent. */
+export interface Sizing extends Size {
+  readonly diskSizeGB?: number
+}

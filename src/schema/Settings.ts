@@ -1,6 +1,6 @@
 /** The configuration in force, typed, defaults applied, durations in milliseconds. `Config.ts` reads it from the CDS engine's TOML file. */
 import type { Redacted } from "effect"
-import type { Size } from "./Machine.ts"
+import type { Sizing } from "./Machine.ts"
 
 export interface TlsSettings {
   /** PEM text of a CA bundle, in addition to the system's. */
@@ -172,8 +172,7 @@ export interface SettingsShape {
   readonly defaultWorkerModelsV2: ReadonlyArray<DefaultModelV2>
   /** `models[].preStartScript` by template: awaited before the worker starts. */
   readonly preStartScripts: ReadonlyMap<string, string>
-  /** `diskSizeGB`: the first disk grows to it where it is smaller; absent leaves it. */
-  readonly flavors: ReadonlyArray<Size & { readonly name: string; readonly diskSizeGB?: number }>
+  readonly flavors: ReadonlyArray<Sizing & { readonly name: string }>
   readonly defaultFlavor: string
   readonly maxCpus: number
   readonly maxMemoryMB: number

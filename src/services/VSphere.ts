@@ -5,7 +5,7 @@
 import { Context } from "effect"
 import type { Effect } from "effect"
 import type { ConfigInvalid, Conceded, VSphereError } from "../schema/Errors.ts"
-import type { MachineFacts, MachineId, MachineRef, Size } from "../schema/Machine.ts"
+import type { MachineFacts, MachineId, MachineRef, Size, Sizing } from "../schema/Machine.ts"
 
 /** Addressing of the first card; every further card of the template gets DHCP. */
 export type Addressing =
@@ -25,14 +25,14 @@ export interface ClonePlan {
   readonly template: string
   readonly annotation: string
   readonly addressing: Addressing
-  readonly flavor: Size | undefined
+  readonly flavor: Sizing | undefined
 }
 
 /** What a guarded reconfigure changes; absent fields stay. */
 export interface MachineChange {
   readonly name?: string
   readonly annotation?: string
-  readonly size?: Size
+  readonly size?: Sizing
 }
 
 /** A template as the clone needs to know it. */

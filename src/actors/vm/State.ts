@@ -6,7 +6,7 @@ import type { Redacted } from "effect"
 import { isV1, type JobId } from "../../schema/Job.ts"
 import type { ModelStamp, ModelV1 } from "../../schema/ModelV1.ts"
 import { readable, unreadableReason } from "../../schema/Machine.ts"
-import type { MachineFacts, MachineId, MachineRef, Size } from "../../schema/Machine.ts"
+import type { MachineFacts, MachineId, MachineRef, Size, Sizing } from "../../schema/Machine.ts"
 
 /** What a job claims a machine for. Chosen before anything is sent. */
 export interface Claim {
@@ -27,7 +27,7 @@ export interface Claim {
   /** The flavor's name; empty: the template's resources; undefined after a restart. */
   readonly flavor?: string | undefined
   /** The flavor to apply while the machine is off. */
-  readonly size: Size | undefined
+  readonly size: Sizing | undefined
   /** Milliseconds since the epoch: the worker's TTL counts from here. */
   readonly startedAt: number
 }

@@ -1,7 +1,7 @@
 /** The specification of a clone, in the order of the vSphere schema (vsphere-behaviour 5, with its defects 36, 37, 46 and 47 repaired). */
 import type { Addressing, ClonePlan } from "../../services/VSphere.ts"
 import type { Placed } from "./Placement.ts"
-import { sizeSpec } from "./ReconfigSpec.ts"
+import { deviceChange, sizeSpec } from "./ReconfigSpec.ts"
 import type { WireValue } from "./Vim.ts"
 import type { Device } from "./wire/Devices.ts"
 import type { Ref } from "./wire/Values.ts"
@@ -12,14 +12,16 @@ export interface TemplateHardware {
   readonly snapshot: Ref | undefined
   readonly coresPerSocket: number
   readonly cards: ReadonlyArray<Device>
+  readonly disks: ReadonlyArray<Device>
 }
 
-/** A VirtualMachineCloneSpec. `cardType` undefined keeps the type that each card of the template has. */
+/** A VirtualMachineCloneSpec. `cardType` undefined keeps the type that each card of the template has; `growth` is that of its disk. */
 export const cloneSpec = (
   plan: ClonePlan,
   hardware: TemplateHardware,
   placed: Placed,
-  cardType: string | undefined
+  cardType: string | undefined,
+  growth: ReadonlyArray<WireValue>
 ): WireValue => ({
   location: {
     datastore: placed.datastore,
@@ -32,7 +34,8 @@ export const cloneSpec = (
     instanceUuid: plan.id,
     annotation: plan.annotation,
     tools: { afterPowerOn: true },
-    ...(plan.flavor === undefined ? {} : sizeSpec(plan.flavor, hardware.coresPerSocket))
+    ...(plan.flavor === undefined ? {} : sizeSpec(plan.flavor, hardware.coresPerSocket)),
+    ...deviceChange(growth)
   },
   customization: {
     identity: { _type: "CustomizationLinuxPrep", hostName: { _type: "CustomizationVirtualMachineName" }, domain: "" },

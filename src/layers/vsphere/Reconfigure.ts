@@ -2,42 +2,39 @@
  * The guarded reconfigure: decided upon facts, sent with their `changeVersion`, decided again when somebody was faster. A machine that
  * is already as wanted is left as it is: an earlier try of ours, whose answer was lost, has come through.
  */
-import { Effect, Option, Schema } from "effect"
+import { Effect } from "effect"
+import { parse } from "../../schema/Annotation.ts"
 import { Conceded, VSphereError } from "../../schema/Errors.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import { Settings } from "../../services/Settings.ts"
 import type { MachineChange } from "../../services/VSphere.ts"
+import type { Disks } from "./Disks.ts"
 import { callFailed } from "./faults.ts"
-import { MachineCalls, machineRef } from "./MachineCalls.ts"
+import { readHardware } from "./Hardware.ts"
+import { MachineCalls } from "./MachineCalls.ts"
 import { reconfigSpec, shows } from "./ReconfigSpec.ts"
-import { readObject } from "./retrieval.ts"
 import { VimSession } from "./VimSession.ts"
-import { Num } from "./wire/Values.ts"
 
 /** `changeVersion` moves by itself, but not this often: somebody fights us for the machine. */
 const mostAttempts = 10
 
-const coresPath = "config.hardware.numCoresPerSocket"
-const decodeCores = Schema.decodeUnknownOption(Num)
-
-export const makeReconfigure = Effect.gen(function* () {
+export const makeReconfigure = Effect.fnUntraced(function* (disks: Disks) {
   const vim = yield* VimSession
   const calls = yield* MachineCalls
   const { times } = yield* Settings
 
-  /** Only asked for when the number of CPUs changes: the facts do not hold it. */
-  const coresPerSocket = (facts: MachineFacts, { size }: MachineChange) =>
-    size === undefined || size.cpus === facts.numCpu
-      ? Effect.succeed(1)
-      : readObject(vim, machineRef(facts.ref), [coresPath]).pipe(
-          Effect.map((properties) =>
-            Math.max(
-              1,
-              Option.getOrElse(decodeCores(properties.get(coresPath)), () => 1)
-            )
-          ),
-          Effect.mapError(callFailed("RetrievePropertiesEx"))
-        )
+  /** Hardware is read when it matters: cores when the number of CPUs changes, disks when one may have to grow. */
+  const specOf = Effect.fnUntraced(function* (facts: MachineFacts, change: MachineChange) {
+    const { size } = change
+    const resized = size !== undefined && size.cpus !== facts.numCpu
+    if (!resized && size?.diskSizeGB === undefined) return reconfigSpec(facts.changeVersion, change, 1)
+    const { coresPerSocket, devices } = yield* readHardware(vim, facts.ref, [
+      "coresPerSocket",
+      ...(size.diskSizeGB === undefined ? [] : (["devices"] as const))
+    ]).pipe(Effect.mapError(callFailed("RetrievePropertiesEx")))
+    const growth = yield* disks.growth(templateOf(facts), devices, size, false)
+    return reconfigSpec(facts.changeVersion, change, coresPerSocket, growth)
+  })
 
   return Effect.fn("VSphere.reconfigure")(function* (
     ref: MachineRef,
@@ -55,7 +52,7 @@ export const makeReconfigure = Effect.gen(function* () {
       if (calls.foreign(facts) === undefined && done(facts)) return
       const reason = objection(facts)
       if (reason !== undefined) return yield* new Conceded({ machine: facts.name, reason })
-      const spec = reconfigSpec(facts.changeVersion, change, yield* coresPerSocket(facts, change))
+      const spec = yield* specOf(facts, change)
       const error = yield* calls.run("ReconfigVM_Task", ref, { spec }, times.taskMs).pipe(
         Effect.catchIf(
           (error) => error.kind === "unknown",
@@ -72,3 +69,9 @@ export const makeReconfigure = Effect.gen(function* () {
     }
   })
 })
+
+/** By what it was made from, for people. */
+const templateOf = ({ name, annotation }: MachineFacts): string => {
+  const made = parse(annotation)
+  return made?.workerModelPath ?? made?.vmwareModelPath ?? name
+}

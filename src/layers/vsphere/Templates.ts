@@ -1,27 +1,13 @@
 /** The templates that machines are cloned from: found by name in the mirror, their hardware read once per version. */
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import { VSphereError } from "../../schema/Errors.ts"
 import type { VimError } from "../../schema/Errors.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
 import type { Inventory } from "../../services/Inventory.ts"
 import type { TemplateHardware } from "./CloneSpec.ts"
-import { machineRef } from "./MachineCalls.ts"
-import { readObject } from "./retrieval.ts"
+import { readHardware } from "./Hardware.ts"
 import type { VimCalls } from "./retrieval.ts"
-import { Device, isNetworkCard } from "./wire/Devices.ts"
-import { decodeAnswer, list, Num, Ref } from "./wire/Values.ts"
-
-const hardwarePaths = ["config.hardware.device", "config.hardware.numCoresPerSocket", "snapshot.currentSnapshot"]
-
-const Hardware = Schema.Struct({
-  devices: list(Device),
-  coresPerSocket: Schema.optionalKey(Num),
-  snapshot: Schema.optionalKey(Ref)
-})
-const decodeHardware = decodeAnswer("RetrievePropertiesEx", Hardware)
-
-const defined = (entries: Readonly<Record<string, unknown>>) =>
-  Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined))
+import { isDisk, isNetworkCard } from "./wire/Devices.ts"
 
 export class Templates {
   private readonly vim: VimCalls
@@ -55,19 +41,12 @@ export class Templates {
   ): Effect.fn.Return<TemplateHardware, VimError> {
     const known = this.hardware.get(template.ref)
     if (known?.version === template.changeVersion) return known.hardware
-    const properties = yield* readObject(this.vim, machineRef(template.ref), hardwarePaths)
-    const { devices, coresPerSocket, snapshot } = yield* decodeHardware(
-      defined({
-        devices: properties.get("config.hardware.device"),
-        coresPerSocket: properties.get("config.hardware.numCoresPerSocket"),
-        snapshot: properties.get("snapshot.currentSnapshot")
-      })
-    )
-    const hardware = {
-      snapshot,
-      coresPerSocket: Math.max(1, coresPerSocket ?? 1),
-      cards: devices.filter(isNetworkCard)
-    }
+    const { devices, coresPerSocket, snapshot } = yield* readHardware(this.vim, template.ref, [
+      "devices",
+      "coresPerSocket",
+      "snapshot"
+    ])
+    const hardware = { snapshot, coresPerSocket, cards: devices.filter(isNetworkCard), disks: devices.filter(isDisk) }
     this.hardware.set(template.ref, { version: template.changeVersion, hardware })
     if (snapshot === undefined)
       yield* Effect.logWarning(

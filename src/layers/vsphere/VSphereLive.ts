@@ -13,6 +13,7 @@ import type { ClonePlan } from "../../services/VSphere.ts"
 import { VSphere } from "../../services/VSphere.ts"
 import { cloneSpec } from "./CloneSpec.ts"
 import { configProblem } from "./configProblem.ts"
+import { Disks } from "./Disks.ts"
 import { callFailed, retold } from "./faults.ts"
 import { MachineCalls } from "./MachineCalls.ts"
 import { Placement } from "./Placement.ts"
@@ -30,7 +31,8 @@ const make = Effect.gen(function* () {
   const placement = yield* Placement
   const { provision, times, vsphere } = yield* Settings
   const power = yield* makePower
-  const reconfigure = yield* makeReconfigure
+  const disks = new Disks()
+  const reconfigure = yield* makeReconfigure(disks)
   const marking = yield* makeMarking
   const templates = new Templates(vim, inventory)
 
@@ -63,7 +65,9 @@ const make = Effect.gen(function* () {
         kind: "invalid",
         message: `template ${plan.template} has no network card`
       })
-    const spec = cloneSpec(plan, hardware, placed, cardTypes[vsphere.cardName.toLowerCase()])
+    const linked = hardware.snapshot !== undefined
+    const growth = yield* disks.growth(plan.template, hardware.disks, plan.flavor ?? {}, linked)
+    const spec = cloneSpec(plan, hardware, placed, cardTypes[vsphere.cardName.toLowerCase()], growth)
     const args = { folder: placed.folder, name: plan.name, spec }
     const result = yield* calls.run("CloneVM_Task", source.ref, args, times.cloneMs, accepted)
     if (result !== undefined) return result

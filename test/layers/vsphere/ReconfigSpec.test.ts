@@ -15,5 +15,9 @@ describe("a reconfigure", () => {
       '{"changeVersion":"v1","name":"n","annotation":"a","numCPUs":2,"memoryMB":512}'
     )
     assert.strictEqual(JSON.stringify(reconfigSpec("v1", { name: "n" }, 1)), '{"changeVersion":"v1","name":"n"}')
+    assert.strictEqual(
+      JSON.stringify(reconfigSpec("v1", { size: { cpus: 2, memoryMB: 512 } }, 1, [{ operation: "edit" }])),
+      '{"changeVersion":"v1","numCPUs":2,"memoryMB":512,"deviceChange":[{"operation":"edit"}]}'
+    )
   })
 })

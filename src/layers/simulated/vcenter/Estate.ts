@@ -37,6 +37,7 @@ const makeMachine = (core: Core, id: number, given: Given): Machine => ({
   uuid: core.uuid(),
   coresPerSocket: 1,
   diskKB: 20 * 1_048_576,
+  diskShared: false,
   extraConfig: [],
   createdAt: core.now(),
   power: "poweredOff",

@@ -63,6 +63,8 @@ export interface Machine extends ManagedObject {
   readonly coresPerSocket: number
   readonly memoryMB: number
   readonly diskKB: number
+  /** Its disk is the child of its template's, and cannot change its size. */
+  readonly diskShared: boolean
   readonly cards: ReadonlyArray<Card>
   readonly extraConfig: ReadonlyArray<{ readonly key: string; readonly value: string }>
   readonly createdAt: number
@@ -100,17 +102,23 @@ const config = <F extends keyof Machine & string>(
 
 const date = (millis: number | undefined): string | undefined => (millis === undefined ? undefined : dateTime(millis))
 
+const diskBacking = "VirtualDiskFlatVer2BackingInfo"
+
+/** vCenter numbers disks from here. */
+export const firstDiskKey = 2000
+
 const devices = (machine: Machine): WireValue => [
   {
     _type: "VirtualDisk",
-    key: 2000,
+    key: firstDiskKey,
     deviceInfo: { label: "Hard disk 1", summary: `${machine.diskKB} KB` },
     backing: {
-      _type: "VirtualDiskFlatVer2BackingInfo",
+      _type: diskBacking,
       fileName: `[${machine.datastore.value}] ${machine.instanceUuid}/disk.vmdk`,
       datastore: machine.datastore,
       diskMode: "persistent",
-      thinProvisioned: true
+      thinProvisioned: true,
+      ...(machine.diskShared ? { parent: { _type: diskBacking, fileName: "base.vmdk", diskMode: "persistent" } } : {})
     },
     controllerKey: 1000,
     unitNumber: 0,
@@ -187,7 +195,10 @@ export const machineKind = makeKind<Machine>({
     config("config.hardware.numCPU", "int", "cpus"),
     config("config.hardware.numCoresPerSocket", "int", "coresPerSocket"),
     config("config.hardware.memoryMB", "int", "memoryMB"),
-    config("config.hardware.device", "ArrayOfVirtualDevice", "cards", devices),
+    {
+      ...config("config.hardware.device", "ArrayOfVirtualDevice", "cards", devices),
+      fields: ["cards", "diskKB", "configured"]
+    },
     config("config.extraConfig", "ArrayOfOptionValue", "extraConfig", (m) =>
       m.extraConfig.map(({ key, value }) => ({ key, value: { _type: "xsd:string", _value: value } }))
     ),

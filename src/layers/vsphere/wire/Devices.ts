@@ -1,11 +1,14 @@
 /** The virtual hardware of a template, as far as a clone has to know it. */
-import { Schema } from "effect"
+import { Predicate, Schema } from "effect"
 import { Num, Text } from "./Values.ts"
 
-/** Any device; of those that are no network card only type and key are of interest. */
+/** Any device; of those that are no network card and no disk only type and key are of interest. */
 export const Device = Schema.Struct({
   _type: Text,
   key: Num,
+  /** As it was read: its type decides what is in it. */
+  backing: Schema.optionalKey(Schema.Unknown),
+  capacityInKB: Schema.optionalKey(Num),
   controllerKey: Schema.optionalKey(Num),
   unitNumber: Schema.optionalKey(Num)
 })
@@ -29,3 +32,8 @@ const ethernet: ReadonlySet<string> = new Set([
 ])
 
 export const isNetworkCard = (device: Device): boolean => ethernet.has(device._type)
+
+export const isDisk = ({ _type }: Device): boolean => _type === "VirtualDisk"
+
+/** A disk that holds only what is different from another's. */
+export const isChild = ({ backing }: Device): boolean => Predicate.hasProperty(backing, "parent")

@@ -16,13 +16,15 @@ import { refuse } from "../Wire.ts"
 import type { Ref, WireObject } from "../Wire.ts"
 import { machineOf, refArg } from "./Handler.ts"
 import type { Handler } from "./Handler.ts"
-import { readConfig } from "./ReconfigureOperation.ts"
+import { readConfig, withDisk } from "./ReconfigureOperation.ts"
 
 interface ClonePlan {
   readonly source: Machine
   readonly name: string
   readonly pool: Ref
   readonly datastore: Ref
+  /** Its disk becomes a child of the source's. */
+  readonly shares: boolean
   readonly powerOn: boolean
   readonly template: boolean
   readonly config: WireValue
@@ -39,7 +41,8 @@ const readPlan = (core: Core, source: Machine, name: string, spec: WireObject): 
   const snapshot = Args.ref(spec["snapshot"])
   if (snapshot !== undefined && snapshot.value !== source.snapshot?.value)
     refuse("ManagedObjectNotFound", "The snapshot is not one of the source.", { obj: snapshot })
-  if (Args.text(location["diskMoveType"]) === "createNewChildDiskBacking" && snapshot === undefined)
+  const shares = Args.text(location["diskMoveType"]) === "createNewChildDiskBacking"
+  if (shares && snapshot === undefined)
     Args.invalidArgument("spec.location.diskMoveType", "A child disk needs a snapshot to descend from.")
   core.store.get(pool!)
   core.store.get(datastore)
@@ -48,6 +51,7 @@ const readPlan = (core: Core, source: Machine, name: string, spec: WireObject): 
     name: name === "" ? Args.invalidArgument("name", "A name cannot be empty.") : escapeName(name),
     pool: pool!,
     datastore,
+    shares,
     powerOn: Args.boolean(spec["powerOn"]),
     template: Args.boolean(spec["template"]),
     config,
@@ -57,7 +61,7 @@ const readPlan = (core: Core, source: Machine, name: string, spec: WireObject): 
 }
 
 /** The machine as it shows while it is being copied. */
-const embryo = (core: Core, { source, name, pool, datastore }: ClonePlan): Machine => {
+const embryo = (core: Core, { source, name, pool, datastore, shares }: ClonePlan): Machine => {
   const id = core.nextId()
   const { hosts } = core.tree
   return {
@@ -79,6 +83,7 @@ const embryo = (core: Core, { source, name, pool, datastore }: ClonePlan): Machi
     host: hosts[id % hosts.length]!,
     pool,
     datastore,
+    diskShared: shares || source.diskShared,
     snapshot: undefined,
     guest: guestOff,
     recentTasks: [],
@@ -154,6 +159,7 @@ const configure = (core: Core, machine: Machine, plan: ClonePlan) => {
     template: plan.template,
     createdAt: core.now(),
     cards: withDevices(core.nextId(), machine.cards, plan.deviceChange),
+    ...withDisk(machine, plan.deviceChange),
     ...nextVersion(core)
   })
   core.tree.countClone()

@@ -1,7 +1,8 @@
-/** ReconfigVM_Task: name, annotation, size and extra configuration in one step, guarded by `changeVersion` where one is given. */
+/** ReconfigVM_Task: name, annotation, size, disk and extra configuration in one step, guarded by `changeVersion` where one is given. */
 import type { WireValue } from "../../../vsphere/Vim.ts"
 import * as Args from "../Args.ts"
 import type { Core } from "../Core.ts"
+import { firstDiskKey } from "../Machine.ts"
 import type { Machine } from "../Machine.ts"
 import { mustBePowered, nextVersion } from "../Power.ts"
 import { escapeName } from "../Tree.ts"
@@ -31,6 +32,21 @@ export const readConfig = (config: WireValue, cores: number, cpus: number): Part
   }
 }
 
+/** Its disk after the changes of devices. Refuses with InvalidDeviceSpec to shrink it, and to resize one that is shared. */
+export const withDisk = ({ diskKB, diskShared }: Machine, changes: ReadonlyArray<WireValue>): Partial<Machine> => {
+  for (const [deviceIndex, change] of changes.entries()) {
+    const { operation, device } = Args.object(change)
+    const { _type, key, capacityInKB } = Args.object(device)
+    const wanted = Args.number(capacityInKB)
+    if (Args.text(_type) !== "VirtualDisk" || wanted === undefined || wanted === diskKB) continue
+    const known = Args.text(operation) === "edit" && Args.number(key) === firstDiskKey
+    if (!known || diskShared || wanted < diskKB)
+      refuse("InvalidDeviceSpec", `Invalid configuration for device '${deviceIndex}'.`, { deviceIndex })
+    return { diskKB: wanted }
+  }
+  return {}
+}
+
 /** Extra configuration after the changes: a key with an empty value is removed. */
 const withExtra = (machine: Machine, given: WireValue): Partial<Machine> => {
   if (given === undefined) return {}
@@ -51,7 +67,8 @@ const apply = (core: Core, machine: Machine, config: WireValue) => {
     refuse("ConcurrentAccess", "The operation cannot be completed: the object was changed since it was read.")
   const changes = {
     ...readConfig(spec, machine.coresPerSocket, machine.cpus),
-    ...withExtra(machine, spec["extraConfig"])
+    ...withExtra(machine, spec["extraConfig"]),
+    ...withDisk(machine, Args.list(spec["deviceChange"]))
   }
   const resized = changes.cpus !== undefined || (changes.memoryMB ?? machine.memoryMB) !== machine.memoryMB
   if (resized) mustBePowered(machine, "poweredOff")
