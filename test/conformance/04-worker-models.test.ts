@@ -1,0 +1,189 @@
+/**
+ * Seed 001 section 4: worker models of both kinds. How templates are built is in test/actors/Registrar.test.ts, registration in 06.7; which model a
+ * job gets is in 06.5 and 06.8.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import { asideName, retired, standingOf, templatesOf } from "../../src/actors/modelTemplates.ts"
+import type { Vm } from "../../src/actors/vm/State.ts"
+import type { MachineFacts } from "../../src/schema/Machine.ts"
+import { type ModelV1, stampOf } from "../../src/schema/ModelV1.ts"
+import { makeWorld, seeded } from "../support/world.ts"
+import { enter, makeV1, named, ours, registered, templates } from "../actors/scene.ts"
+import { facts, goAnnotation, machine, states } from "../actors/vm/sample.ts"
+
+const model: ModelV1 = {
+  id: 9,
+  name: "build-env",
+  group: "ci",
+  type: "vsphere",
+  image: "debian12",
+  flavor: "",
+  preCmd: "",
+  cmd: "worker",
+  postCmd: "sudo shutdown -h now",
+  user: "worker",
+  password: "",
+  needRegistration: false,
+  checkRegistration: false,
+  lastModified: "200",
+  spawnErrors: 0,
+  deprecated: false,
+  disabled: false,
+  registeredOs: "linux",
+  registeredArch: "amd64",
+  registeredCapabilities: []
+}
+
+const template = (name: string, lastModified: string, path = "ci/build-env"): MachineFacts =>
+  facts({
+    ref: `vm-${name}`,
+    name,
+    template: true,
+    annotation: goAnnotation({
+      workerName: undefined,
+      provisioning: false,
+      vmwareModelPath: undefined,
+      workerModelPath: path,
+      workerModelLastModified: lastModified,
+      model: true
+    })
+  })
+
+const stands = (...machines: ReadonlyArray<MachineFacts>) => standingOf(model, machines, "rookery")
+
+describe("the template of a V1 model (4.1)", () => {
+  const current = template("build-env", "200")
+  const older = template("build-env", "100")
+  const built = template("build-env-tmp", "200")
+
+  it("is the one with the model's name and stamp, whoever built it", () => {
+    assert.deepStrictEqual(stands(current), { _tag: "Ready", template: current })
+  })
+
+  it("that was built aside is swapped in, the older one going out of its way first", () => {
+    assert.deepStrictEqual(stands(built), { _tag: "Aside", template: built, older: undefined })
+    assert.deepStrictEqual(stands(older, built), { _tag: "Aside", template: built, older })
+  })
+
+  it("is missing when there is none of its stamp; one that was built for an older stamp makes room for the build", () => {
+    assert.deepStrictEqual(stands(), { _tag: "Missing", older: undefined })
+    assert.deepStrictEqual(stands(older), { _tag: "Missing", older: undefined })
+    const stale = template("build-env-tmp", "100")
+    assert.deepStrictEqual(stands(older, stale), { _tag: "Missing", older: stale })
+  })
+
+  it("is never taken from another path of the same name, nor from a machine", () => {
+    for (const other of [
+      template("build-env", "200", "other/build-env"),
+      facts({ name: "build-env" }),
+      facts({ name: "build-env", template: true, annotation: "" })
+    ])
+      assert.strictEqual(stands(other, built)._tag, "Taken")
+  })
+})
+
+describe("a template that was replaced", () => {
+  const old = template(asideName({ path: "ci/build-env", lastModified: "100" }), "100")
+  const gone = (machines: ReadonlyArray<MachineFacts>, living: ReadonlyArray<Vm> = []) =>
+    retired(machines, living, "rookery").map(({ name }) => name)
+
+  it("goes when nothing carries its stamp", () => {
+    assert.deepStrictEqual(gone([old, template("build-env", "200")]), ["build-env-old-100"])
+  })
+
+  it("stays while a machine in vCenter carries it, or one that does not show yet", () => {
+    const child = facts({
+      name: "busy-hopper",
+      annotation: goAnnotation({ workerModelPath: "ci/build-env", workerModelLastModified: "100" })
+    })
+    assert.deepStrictEqual(gone([old, child]), [])
+    const stamp = { path: "ci/build-env", lastModified: "100" }
+    assert.deepStrictEqual(gone([old], [machine(states.cloning, { model: stamp })]), [])
+    assert.deepStrictEqual(gone([old], [machine(states.cloning, { model: stampOf(model) })]), ["build-env-old-100"])
+  })
+
+  it("is never one that has another name: only what was put aside is removed", () => {
+    assert.deepStrictEqual(gone([template("build-env", "100"), template("build-env-old-99", "100")]), [])
+  })
+
+  it("is never another hatchery's", () => {
+    const foreign = { ...old, annotation: old.annotation.replace('"rookery"', '"other"') }
+    assert.deepStrictEqual(gone([foreign]), [])
+    assert.deepStrictEqual(templatesOf([foreign], "rookery"), [])
+  })
+})
+
+const path = "shared.infra/build-env"
+
+describe("a job on a V1 model", () => {
+  it.effect("runs on a clone of the model's template, by the model's own commands and login", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      const process = yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      const [id = ""] = yield* world.cds.enqueueV1({ model: path })
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* world.cds.job(id))?.status, "Success")
+      assert.deepStrictEqual(ours(world), [])
+      assert.strictEqual((yield* process.capacity.used).workers, 0)
+      assert.deepStrictEqual(yield* world.cds.violations, [])
+    }).pipe(seeded("job"))
+  )
+
+  it.effect("waits, with the reason, until the model has its template and its registration", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env" }])
+      const process = yield* enter(world)
+      yield* TestClock.adjust("15 seconds")
+      const [id = ""] = yield* world.cds.enqueueV1({ model: path })
+      yield* TestClock.adjust("10 seconds")
+      const [decision] = yield* process.dispatcher.waiting
+      assert.strictEqual(decision?.job, id)
+      assert.match(decision?.reason ?? "", /has to be registered first|is not built yet/)
+      yield* TestClock.adjust("15 minutes")
+      assert.strictEqual((yield* world.cds.job(id))?.status, "Success")
+    }).pipe(seeded("waits"))
+  )
+})
+
+describe("the guest login of a V1 model (6.2.3)", () => {
+  const credential = (password: string) => ({
+    modelCredentials: [{ modelPath: path, username: "worker", password: Redacted.make(password) }]
+  })
+
+  it.effect("is the configuration's for its path, though the model has another", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", user: "nobody", password: "wrong", ...registered }], {
+        settings: credential("worker")
+      })
+      yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    }).pipe(seeded("configured"))
+  )
+
+  it.effect("is not the model's where the configuration has one, right or wrong", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }], { settings: credential("wrong") })
+      yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      assert.isUndefined(named(world, "build-env"))
+    }).pipe(seeded("wrong"))
+  )
+})
+
+describe("a V2 model (4.2)", () => {
+  it.effect("names its template, is registered nowhere, and no template is built for it", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld({ settings: { provision: [] } })
+      yield* enter(world)
+      const [id = ""] = yield* world.cds.enqueue()
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* world.cds.job(id))?.status, "Success")
+      assert.strictEqual(world.vcenter.summary().created, 1)
+      assert.deepStrictEqual(templates(world), ["debian12"])
+    }).pipe(seeded("v2"))
+  )
+})
