@@ -10,6 +10,7 @@ import { IpPool } from "../services/IpPool.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { Settings } from "../services/Settings.ts"
 import { makeDeadlines } from "./Deadlines.ts"
+import { Carriers } from "./Carriers.ts"
 import { Signals } from "./Signals.ts"
 import type { Action } from "./vm/Action.ts"
 import type { VmEvent } from "./vm/Event.ts"
@@ -63,11 +64,9 @@ export class Registry extends Context.Service<
         instance
       }))
 
+      const carriers = new Carriers()
       const carrier = (jobId: string, except?: MachineId): VmHandle | undefined => {
-        for (const handle of machines.values()) {
-          if (handle.id === except) continue
-          if (handle.lease === jobId || claimOf(handle.vm.state)?.jobId === jobId) return handle
-        }
+        for (const handle of carriers.of(jobId)) if (handle.id !== except) return handle
         return undefined
       }
 
@@ -172,7 +171,7 @@ export class Registry extends Context.Service<
       const spawn = Effect.fnUntraced(function* (vm: Vm, trace?: Tracer.Span) {
         const living = machines.get(vm.id)
         if (living !== undefined) return living
-        const handle = yield* makeHandle(vm)
+        const handle = yield* makeHandle(vm, carriers)
         handle.trace = trace
         machines.set(vm.id, handle)
         if (vm.state._tag === "Cloning") cloning.set(vm.id, yield* Latch.make())
@@ -183,7 +182,13 @@ export class Registry extends Context.Service<
           vm.id,
           run(handle, doing).pipe(
             Effect.tapCause((cause) => Effect.logError(`the actor of ${nameOf(handle.vm)} is lost`, cause)),
-            Effect.ensuring(Effect.sync(() => isEnd(handle.vm.state) && machines.delete(vm.id)))
+            Effect.ensuring(
+              Effect.sync(() => {
+                if (!isEnd(handle.vm.state)) return
+                handle.lease = undefined
+                machines.delete(vm.id)
+              })
+            )
           )
         )
         return handle

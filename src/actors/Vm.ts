@@ -5,6 +5,7 @@
 import { Cause, Clock, Effect, Exit, Fiber, Queue, Tracer } from "effect"
 import type { JobId } from "../schema/Job.ts"
 import type { MachineId } from "../schema/Machine.ts"
+import { Carriers, jobsOf } from "./Carriers.ts"
 import type { Action, Work } from "./vm/Action.ts"
 import type { VmEvent } from "./vm/Event.ts"
 import type { Vm } from "./vm/State.ts"
@@ -21,16 +22,42 @@ interface Message {
 }
 
 /** The outside of an actor. `vm` and `lease` are read by others and written by the actor and the dispatcher only. */
-export interface VmHandle {
+export class VmHandle {
   readonly id: MachineId
   readonly mailbox: Queue.Queue<Message>
-  vm: Vm
-  /** The job this machine is leased for, from the moment it is chosen until the actor has taken the claim over. */
-  lease: JobId | undefined
   /** The job's span, parent of all that is done for it; ended by the actor. */
-  trace: Tracer.Span | undefined
+  trace: Tracer.Span | undefined = undefined
   /** The deadline that the actor was told last. */
-  toldDeadline: number | undefined
+  toldDeadline: number | undefined = undefined
+
+  private known: Vm
+  private leasedFor: JobId | undefined = undefined
+  private readonly carriers: Carriers
+
+  constructor(vm: Vm, mailbox: Queue.Queue<Message>, carriers: Carriers) {
+    this.id = vm.id
+    this.mailbox = mailbox
+    this.known = vm
+    this.carriers = carriers
+    for (const job of jobsOf(this)) carriers.add(job, this)
+  }
+
+  get vm(): Vm {
+    return this.known
+  }
+
+  set vm(vm: Vm) {
+    this.carriers.change(this, () => (this.known = vm))
+  }
+
+  /** The job this machine is leased for, from the moment it is chosen until the actor has taken the claim over. */
+  get lease(): JobId | undefined {
+    return this.leasedFor
+  }
+
+  set lease(job: JobId | undefined) {
+    this.carriers.change(this, () => (this.leasedFor = job))
+  }
 }
 
 /** What an actor needs of the world; the registry binds it once for all. */
@@ -44,15 +71,9 @@ export interface Doing {
   readonly arm: (handle: VmHandle) => Effect.Effect<void>
 }
 
-export const makeHandle = (vm: Vm): Effect.Effect<VmHandle> =>
-  Effect.map(Queue.unbounded<Message>(), (mailbox) => ({
-    id: vm.id,
-    mailbox,
-    vm,
-    lease: undefined,
-    trace: undefined,
-    toldDeadline: undefined
-  }))
+/** `carriers` hears which jobs the machine is for, from now on. */
+export const makeHandle = (vm: Vm, carriers = new Carriers()): Effect.Effect<VmHandle> =>
+  Effect.map(Queue.unbounded<Message>(), (mailbox) => new VmHandle(vm, mailbox, carriers))
 
 export const send = (handle: VmHandle, event: VmEvent): Effect.Effect<void> =>
   Effect.sync(() => {

@@ -1,0 +1,37 @@
+/** Which machines carry a job, or are leased for it: asked for each job that is looked at, so it is kept and not searched for. */
+import type { JobId } from "../schema/Job.ts"
+import { claimOf } from "./vm/State.ts"
+import type { VmHandle } from "./Vm.ts"
+
+export class Carriers {
+  private readonly byJob = new Map<JobId, Set<VmHandle>>()
+
+  /** Does something to a machine that may change which jobs it is for. */
+  change(handle: VmHandle, does: () => void): void {
+    const before = jobsOf(handle)
+    does()
+    const after = jobsOf(handle)
+    for (const job of before) if (!after.includes(job)) this.remove(job, handle)
+    for (const job of after) if (!before.includes(job)) this.add(job, handle)
+  }
+
+  add(job: JobId, handle: VmHandle): void {
+    const carriers = this.byJob.get(job)
+    if (carriers === undefined) this.byJob.set(job, new Set([handle]))
+    else carriers.add(handle)
+  }
+
+  of(job: JobId): Iterable<VmHandle> {
+    return this.byJob.get(job) ?? []
+  }
+
+  private remove(job: JobId, handle: VmHandle): void {
+    const carriers = this.byJob.get(job)
+    carriers?.delete(handle)
+    if (carriers?.size === 0) this.byJob.delete(job)
+  }
+}
+
+/** At most two, mostly none or one. A worker that registers a model has no job. */
+export const jobsOf = ({ lease, vm }: Pick<VmHandle, "lease" | "vm">): ReadonlyArray<JobId> =>
+  [lease, claimOf(vm.state)?.jobId].filter((job): job is JobId => job !== undefined && job !== "")

@@ -1,0 +1,28 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Carriers } from "../../src/actors/Carriers.ts"
+import { makeHandle } from "../../src/actors/Vm.ts"
+import { claim, machine, states } from "./vm/sample.ts"
+
+describe("the carriers of a job", () => {
+  it.effect("are the machines that are leased for it or claimed for it, each as long as it is either", () =>
+    Effect.gen(function* () {
+      const carriers = new Carriers()
+      const of = () => [...carriers.of(claim.jobId)].map(({ id }) => id)
+      const found = yield* makeHandle({ ...machine(states.renamed), id: "found" }, carriers)
+      const ready = yield* makeHandle({ ...machine(states.provisioned), id: "ready" }, carriers)
+      assert.deepStrictEqual(of(), ["found"])
+      ready.lease = claim.jobId
+      assert.deepStrictEqual(of(), ["found", "ready"])
+      ready.vm = { ...ready.vm, state: states.reserved }
+      ready.lease = undefined
+      assert.deepStrictEqual(of(), ["found", "ready"])
+      found.vm = { ...found.vm, state: { ...states.renamed, claim: { ...claim, jobId: "another" } } }
+      assert.deepStrictEqual(of(), ["ready"])
+      ready.vm = { ...ready.vm, state: states.returning }
+      assert.deepStrictEqual(of(), [])
+      found.vm = { ...found.vm, state: { ...states.renamed, claim: { ...claim, jobId: "" } } }
+      assert.deepStrictEqual([...carriers.of(""), ...carriers.of("another")], [])
+    })
+  )
+})
