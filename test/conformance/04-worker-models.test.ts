@@ -84,10 +84,11 @@ describe("the template of a V1 model (4.1)", () => {
   })
 })
 
+const gone = (machines: ReadonlyArray<MachineFacts>, living: ReadonlyArray<Vm> = []) =>
+  retired(machines, living, "rookery").map(({ name }) => name)
+
 describe("a template that was replaced", () => {
   const old = template(asideName({ path: "ci/build-env", lastModified: "100" }), "100")
-  const gone = (machines: ReadonlyArray<MachineFacts>, living: ReadonlyArray<Vm> = []) =>
-    retired(machines, living, "rookery").map(({ name }) => name)
 
   it("goes when nothing carries its stamp", () => {
     assert.deepStrictEqual(gone([old, template("build-env", "200")]), ["build-env-old-100"])
@@ -148,11 +149,11 @@ describe("a job on a V1 model", () => {
   )
 })
 
-describe("the guest login of a V1 model (6.2.3)", () => {
-  const credential = (password: string) => ({
-    modelCredentials: [{ modelPath: path, username: "worker", password: Redacted.make(password) }]
-  })
+const credential = (password: string) => ({
+  modelCredentials: [{ modelPath: path, username: "worker", password: Redacted.make(password) }]
+})
 
+describe("the guest login of a V1 model (6.2.3)", () => {
   it.effect("is the configuration's for its path, though the model has another", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", user: "nobody", password: "wrong", ...registered }], {

@@ -102,6 +102,30 @@ sideBySide("our vSphere services against VMware's simulator", Go.goMissing(), ()
     }).pipe(Effect.scoped)
   )
 
+  it.live("make a template of a machine, rename it, clone it, and take it away", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* Vcenter.start(["-boot", "100ms"])
+      yield* Effect.gen(function* () {
+        const [vsphere, inventory] = [yield* VSphere, yield* Inventory]
+        const ref = yield* hatched
+        assert.strictEqual((yield* Effect.flip(vsphere.markAsTemplate(ref))).fault, "InvalidPowerState")
+        yield* vsphere.shutdown(ref)
+        yield* vsphere.markAsTemplate(ref)
+        yield* inventory.until(ref, ({ template }) => template)
+        yield* vsphere.markAsTemplate(ref)
+        // A vCenter says DuplicateName; this simulator says that the name is no good argument.
+        assert.include(["duplicate", "invalid"], (yield* Effect.flip(vsphere.rename(ref, "debian12"))).kind)
+        yield* vsphere.rename(ref, "debian-ci")
+        assert.strictEqual((yield* vsphere.template("debian-ci")).ref, ref)
+        const child = { ...plan, id: "22222222-2222-4222-8222-222222222222", name: "child", template: "debian-ci" }
+        const clone = yield* vsphere.clone(child)
+        assert.isFalse((yield* inventory.until(clone, ({ id }) => id === child.id)).template)
+        yield* vsphere.destroy(ref)
+        assert.isFalse((yield* vcenter.inventory).some((machine) => machine.ref === ref))
+      }).pipe(Effect.provide(services(vcenter)))
+    }).pipe(Effect.scoped)
+  )
+
   it.live("try a guarded change again when another hand was faster, unless the machine is no longer ours", () =>
     Effect.gen(function* () {
       const vcenter = yield* Vcenter.start(["-boot", "100ms"])
