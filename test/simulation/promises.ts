@@ -24,14 +24,21 @@ const orphanLagMs = 20 * 60_000
 
 const jobOf = (machine: Machine): string | undefined => annotationOf(machine)?.jobId
 
-/** Promise 1: at most one live machine per job. */
-const oneMachinePerJob = (stage: Stage): ReadonlyArray<string> => {
+/** A machine that somebody outside did something to, such as powering it on, is seen and removed within this; milliseconds. */
+const meddledLagMs = 60_000
+
+/**
+ * Promise 1: at most one live machine per job. One that is off for its removal, so that its job may go on elsewhere, can be powered on by somebody
+ * before it is gone: nobody can know that beforehand.
+ */
+const oneMachinePerJob = (stage: Stage, now: number): ReadonlyArray<string> => {
   const carriers = new Map<string, string>()
   const broken: Array<string> = []
   for (const { name } of stage.sites)
     for (const machine of stage.vcenter.owned(name)) {
       const job = jobOf(machine)
       if (job === undefined || machine.power !== "poweredOn") continue
+      if (now - (stage.meddled.get(machine.ref.value) ?? -Infinity) < meddledLagMs) continue
       const other = carriers.get(job)
       if (other !== undefined) broken.push(`the job ${job} is on ${other} and on ${machine.name}`)
       carriers.set(job, machine.name)
@@ -115,7 +122,7 @@ export const brokenNow = Effect.fnUntraced(function* (stage: Stage) {
     Effect.map(reasons(stage, site, now), (missing) => [...deadlines(site, now), ...missing])
   )
   return [
-    ...oneMachinePerJob(stage),
+    ...oneMachinePerJob(stage, now),
     ...oneMachinePerAddress(stage, now),
     ...foreignUntouched(stage),
     ...perSite.flat()

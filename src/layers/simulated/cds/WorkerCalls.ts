@@ -89,10 +89,12 @@ const Taken = Schema.fromJsonString(
 )
 export type Plan = (typeof Taken.Type)["simulation"]
 
-export const planOf = (taken: Reply): Effect.Effect<Plan> =>
+export const planOf = (taken: Reply): Effect.Effect<Plan, GaveUp> =>
   Schema.decodeEffect(Taken)(taken.body).pipe(
     Effect.map(({ simulation }) => simulation),
-    Effect.orDie
+    Effect.mapError(
+      ({ message }) => new GaveUp({ exitCode: 1, line: `the answer to the take cannot be read: ${message}` })
+    )
   )
 
 /** Works until the job is done; false when a beat says that the job has ended without us. */

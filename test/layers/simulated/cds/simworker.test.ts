@@ -82,6 +82,17 @@ it.effect("A worker that may not sign in exits with 1, says why, and leaves the 
   })
 )
 
+it.effect("A worker that cannot read the answer to its take exits with 1, and says so", () =>
+  Effect.gen(function* () {
+    const { api, id } = yield* scheduled()
+    yield* api.fault({ kind: "malformed", path: "/worker/take", times: 1 })
+    const { fiber, files } = yield* start(api, id)
+    yield* TestClock.adjust("1 second")
+    assert.strictEqual((yield* Fiber.join(fiber)).exitCode, 1)
+    assert.include(files.get("/tmp/worker.log"), "the answer to the take cannot be read")
+  })
+)
+
 it.effect("A worker that cannot be downloaded is not run", () =>
   Effect.gen(function* () {
     const { api, id } = yield* scheduled()
