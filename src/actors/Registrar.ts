@@ -65,8 +65,11 @@ export class Registrar extends Context.Service<
         if (news) yield* Effect.logWarning(`the template of the V1 model ${path} cannot be built: ${reason}`)
         yield* log.append({ kind: "decision", subject: path, text: `building failed: ${reason}` })
         const [error = reason, ...tail] = reason.split("\n")
-        yield* Effect.catch(registration.failed(path, error, tail.join("\n")), (failure) =>
-          Effect.logWarning(`CDS could not be told about the V1 model ${path}: ${failure.message}`)
+        yield* registration.failed(path, error, tail.join("\n")).pipe(
+          Effect.timeout("2 minutes"),
+          Effect.catch((failure) =>
+            Effect.logWarning(`CDS could not be told about the V1 model ${path}: ${failure.message}`)
+          )
         )
       })
 

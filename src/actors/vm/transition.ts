@@ -7,6 +7,7 @@
  */
 import { readable } from "../../schema/Machine.ts"
 import type { Work } from "./Action.ts"
+import { buildRows } from "./building.ts"
 import {
   seen,
   seenClaimed,
@@ -34,8 +35,7 @@ import {
   isOff,
   reprove,
   wrote,
-  cloned,
-  templated
+  cloned
 } from "./moves.ts"
 import type { StateTag, Vm, VmState } from "./State.ts"
 import { claimOf, clonedForJob, reachable, unreachableReason } from "./State.ts"
@@ -312,45 +312,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
     ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
   ),
 
-  Preparing: row<"Preparing">("the clone of a base image is prepared to be the template of a V1 model")(
-    {
-      Seen: seen(["Preparing", "Templated"], "noted; a template: done", (vm, facts, env) =>
-        facts.template ? templated(vm, env) : stay(vm)
-      ),
-      Gone: seenGone("it went while it was prepared"),
-      Done: cell(["Converting"], "prepared, and off", (vm, _, env) => enter(vm, { _tag: "Converting" }, env)),
-      Failed: failed("preparing the template"),
-      Deadline: late("preparing the template"),
-      Reap: asked(),
-      Reserve: tooLate()
-    },
-    ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Conceded", "Settled"]
-  ),
-
-  Converting: row<"Converting">("off; its annotation and the mark of a template are being written")(
-    {
-      Done: cell(["Templated"], "a template", (vm, _, env) => templated({ ...vm, ...wrote(vm) }, env)),
-      Seen: cell(
-        ["Templated", "Ceded"],
-        "another owner: ceded; a template: done; else noted",
-        (before, { facts }, env) => {
-          const vm = { ...before, facts }
-          if (!readable(facts)) return stay(vm)
-          if (owner(facts) !== env.hatchery) return cede(vm, env, "its annotation names another owner")
-          return facts.template ? templated(vm, env) : stay(vm)
-        }
-      ),
-      Gone: seenGone("it went while it became a template"),
-      Conceded: conceded(),
-      Failed: failed("making the template"),
-      Deadline: late("making the template"),
-      Reap: asked(),
-      Reserve: tooLate()
-    },
-    ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
-  ),
-
-  Templated: row<"Templated">("the template of a V1 model; no machine any more")({}, everyEvent),
+  ...buildRows,
 
   Held: row<"Held">(
     "cannot be acted upon: its host does not answer, vCenter asks a question, or does not tell what it is"
