@@ -135,6 +135,25 @@ describe("the command line", () => {
     })
   )
 
+  it.live("prints a new configuration, which is good when it is filled in, and the schema of one", () =>
+    Effect.gen(function* () {
+      const [written, schema] = yield* Effect.all([rookery("config", "new"), rookery("config", "schema")], {
+        concurrency: 2
+      })
+      assert.deepStrictEqual([written.code, schema.code], [0, 0])
+      assert.property(JSON.parse(schema.lines.join("\n")), "$schema")
+      const path = join(folder, "new.toml")
+      const filled = written.lines
+        .join("\n")
+        .replaceAll(/^(# tokenV2|\w+) = ""$/gm, (line) =>
+          line.replace("# ", "").replace('""', line.startsWith("url") ? '"http://cds.example"' : '"something"')
+        )
+      writeFileSync(path, filled)
+      const check = yield* rookery("config", "check", "--strict", "--config", path)
+      assert.strictEqual(check.code, 0, check.lines.join("\n"))
+    })
+  )
+
   it.live("plays the demo to its end, the last line being the judges' count, the traces telling each job's way", () =>
     Effect.gen(function* () {
       const { exports, url } = yield* receiver(200)

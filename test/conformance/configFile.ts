@@ -1,12 +1,13 @@
 /** Configuration files for the tests: the mandatory keys, what a test adds, and what is read from them. */
 import { assert } from "@effect/vitest"
 import { Result } from "effect"
+import type { Key, Outline } from "../../src/schema/config/Section.ts"
 import { decode, type Config, type Outside } from "../../src/schema/Config.ts"
 
 export const vsphere = "hatchery.vsphere"
 export const common = `${vsphere}.commonConfiguration`
 
-/** Lines of TOML by the path of the table they stand in; a path in `[brackets]` is one entry of a list. */
+/** Lines of TOML by the table they stand in; a path in `[brackets]` is one entry of a list. */
 export type Tables = Readonly<Record<string, string>>
 
 const mandatory: Tables = {
@@ -33,13 +34,14 @@ export type Variables = Outside["environment"]
 
 const outside = (environment: Variables): Outside => ({
   readFile: () => Result.succeed("-----BEGIN CERTIFICATE-----"),
-  checkKey: (pem) => (pem === "good key" ? undefined : "not an RSA private key in PEM"),
+  checkKey: (pem) =>
+    /^good key$|^-----BEGIN PRIVATE KEY-----/.test(pem) ? undefined : "not an RSA private key in PEM",
   environment
 })
 
 /** What a file says, which must be good. */
-export const read = (text: string, environment: Variables = {}): Config =>
-  Result.match(decode(text, outside(environment)), {
+export const read = (text: string, environment: Variables = {}, strict = false): Config =>
+  Result.match(decode(text, outside(environment), strict), {
     onSuccess: (config) => config,
     onFailure: ({ message }) => assert.fail(message)
   })
@@ -49,4 +51,21 @@ export const problems = (text: string, environment: Variables = {}): ReadonlyArr
   Result.match(decode(text, outside(environment)), {
     onSuccess: () => [],
     onFailure: ({ message }) => message.split("\n")
+  })
+
+/** A leaf of the outline: a key that holds a value. Those of a list's tables have the list in their path. */
+export interface Leaf {
+  readonly path: string
+  readonly table: string
+  readonly name: string
+  readonly key: Key
+  readonly isInList: boolean
+}
+
+export const leavesOf = (keys: Outline, table = "", isInList = false): ReadonlyArray<Leaf> =>
+  [...keys].flatMap(([name, key]) => {
+    const path = table === "" ? name : `${table}.${name}`
+    return key.inner === undefined
+      ? [{ path, table, name, key, isInList }]
+      : leavesOf(key.inner, path, isInList || key.kind === "tables")
   })

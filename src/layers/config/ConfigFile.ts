@@ -1,9 +1,10 @@
 /** The configuration file on disk: read, decoded, its warnings told. */
 import { Effect, Layer, Result } from "effect"
-import { createPrivateKey } from "node:crypto"
+import { createPrivateKey, generateKeyPairSync } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { decode, type Config, type Outside } from "../../schema/Config.ts"
+import { newFile } from "../../schema/config/newFile.ts"
+import { decode, outline, type Config, type Outside } from "../../schema/Config.ts"
 import { ConfigInvalid, type ConfigProblem } from "../../schema/Errors.ts"
 import { Settings } from "../../services/Settings.ts"
 
@@ -39,6 +40,13 @@ export const load = (path: string, strict = false): Effect.Effect<Config, Config
       onSuccess: (text) => Effect.fromResult(decode(text, outsideOf(path), strict))
     })
   )
+
+/** A file to be filled in, with a fresh key for the workers' tokens in it. */
+export const fresh = (): string => {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: smallestKey })
+  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString()
+  return newFile(outline(), new Map([["hatchery.vsphere.commonConfiguration.rsaPrivateKey", pem]]))
+}
 
 export const line = ({ path, value, rule }: ConfigProblem): string => `${path} = ${value}: ${rule}`
 

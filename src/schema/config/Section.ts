@@ -41,7 +41,7 @@ export interface List extends Telling {
 
 /** A key as its reader asks for it. */
 export interface Key {
-  readonly kind: "text" | "secret" | "whole" | "flag" | "texts" | "duration" | "table" | "tables"
+  readonly kind: "text" | "secret" | "whole" | "number" | "flag" | "texts" | "duration" | "table" | "tables"
   readonly required?: boolean
   /** What stands in for it; a time in milliseconds. */
   readonly absent?: unknown
@@ -52,6 +52,8 @@ export interface Key {
   readonly inner?: Outline
   /** A list of tables that may be written as tables called by their names: the key that the name stands for. */
   readonly namedBy?: string
+  /** A list whose entries without anything filled in are left out. */
+  readonly skipsBlank?: boolean
 }
 
 /** The keys that were asked for, in order, as the reader spells them. */
@@ -160,6 +162,24 @@ export class Section {
     return this.#tell(key, good ? number : absent, telling)
   }
 
+  /** A whole number that must be there; `min` stands in when it is not. */
+  requiredWhole(key: string, meaning: string, { min = 0, ...whole }: Whole = {}): number {
+    const missing = this.raw(key) === undefined
+    if (missing) this.problem(key, undefined, `mandatory: ${meaning}`)
+    const value = this.whole(key, min, { min, ...whole })
+    this.#asked(key, { kind: "whole", required: true })
+    return value
+  }
+
+  number(key: string, absent: number, telling: Telling = {}): number {
+    this.#asked(key, { kind: "number", absent })
+    const value = this.raw(key) ?? absent
+    const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value
+    const good = typeof number === "number" && Number.isFinite(number)
+    if (!good) this.problem(key, value, "write a number")
+    return this.#tell(key, good ? number : absent, telling)
+  }
+
   flag(key: string, absent: boolean, telling: Telling = {}): boolean {
     this.#asked(key, { kind: "flag", absent })
     const value = this.raw(key) ?? absent
@@ -227,7 +247,7 @@ export class Section {
     const sections = tables.flatMap((table, index) =>
       skipBlank && isBlank(table) ? [] : [new Section(`${this.at(key)}[${index}]`, table, this.report)]
     )
-    this.#asked(key, { kind: "tables", inner: sections[0]?.outline ?? new Map() })
+    this.#asked(key, { kind: "tables", inner: sections[0]?.outline ?? new Map(), skipsBlank: skipBlank })
     this.#inner.push(...sections)
     this.#tell(
       key,

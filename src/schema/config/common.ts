@@ -122,7 +122,11 @@ const readApi = (common: Section) => {
   const token = api.secret("token")
   const tokenV2 = api.secret("tokenV2")
   if (token === undefined && tokenV2 === undefined)
-    api.problem("tokenV2", undefined, "mandatory: the token that CDS gave when the hatchery was created")
+    api.problem(
+      "tokenV2",
+      undefined,
+      "mandatory: the token that CDS gave when the hatchery was created, or token for V1 alone"
+    )
   return {
     url: url ?? "",
     insecure: http.flag("insecure", false),

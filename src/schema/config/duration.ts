@@ -9,3 +9,14 @@ export const parseDuration = (text: string): number | undefined => {
   const total = Math.round(parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * units[unit!]!, 0))
   return total > 0 && Number.isSafeInteger(total) ? total : undefined
 }
+
+/** The shortest text that `parseDuration` reads as this: `1m30s`. */
+export const printDuration = (ms: number): string => {
+  const parts = [
+    [Math.floor(ms / 3_600_000), "h"],
+    [Math.floor(ms / 60_000) % 60, "m"],
+    [Math.floor(ms / 1_000) % 60, "s"],
+    [ms % 1_000, "ms"]
+  ] as const
+  return parts.map(([count, unit]) => (count === 0 ? "" : `${count}${unit}`)).join("")
+}

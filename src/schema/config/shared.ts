@@ -84,6 +84,6 @@ export const readTelemetry = (telemetry: Section): void => {
   const jaeger = exporters.section("jaeger")
   jaeger.text("serviceName", "")
   jaeger.text("collectorEndpoint", "http://localhost:14268/api/traces")
-  jaeger.text("samplingProbability", "0")
+  jaeger.number("samplingProbability", 0)
   exporters.section("prometheus").whole("ReporteringPeriod", 10)
 }

@@ -15,8 +15,8 @@ const readFlavor = (name: string, flavor: Section): Flavor => {
   const diskSizeGB = flavor.whole("diskSizeGB", 0)
   return {
     name,
-    cpus: flavor.whole("cpus", 0, { min: 1 }),
-    memoryMB: flavor.whole("memoryMB", 0, { min: 1 }),
+    cpus: flavor.requiredWhole("cpus", "how many virtual CPUs", { min: 1 }),
+    memoryMB: flavor.requiredWhole("memoryMB", "how much memory, in MB", { min: 1 }),
     ...(diskSizeGB === 0 ? {} : { diskSizeGB })
   }
 }
@@ -71,9 +71,7 @@ export const readProvision = (vsphere: Section) => {
   const modelProvision: Array<ModelProvisionSettings> = []
   for (const entry of vsphere.sections("workerProvisioning", { skipBlank: true })) {
     const subject = readSubject(entry)
-    if (entry.raw("number") === undefined)
-      entry.problem("number", undefined, "mandatory: how many machines to keep ready")
-    const number = entry.whole("number", 0)
+    const number = entry.requiredWhole("number", "how many machines to keep ready")
     if (subject === undefined) continue
     if ("template" in subject) {
       if (provision.some(({ template }) => template === subject.template))
