@@ -129,15 +129,22 @@ export const hold = (vm: Vm, env: Env, reason: string): Step => {
 
 export const isOff = (facts: MachineFacts): boolean => facts.power === "poweredOff"
 
-/** Somebody else wrote on it: it becomes what it proves to be, and a claim of ours is lost. */
+/**
+ * Somebody else wrote on it: it becomes what it proves to be, and a claim of ours is lost. Its job looks for another machine at once; where
+ * this one has to go, not before it is off (promise 1).
+ */
 export const reprove = (vm: Vm, env: Env, reason: string): Step => {
   const proven = vm.facts === undefined ? undefined : prove(vm.facts, env)
   if (proven === undefined) return cede(vm, env, reason)
   const claim = claimOf(vm.state)
-  const lost = claim !== undefined && claimOf(proven.state)?.jobId !== claim.jobId
+  const state: VmState =
+    proven.state._tag === "Reaping" && proven.state.claim === undefined && claim !== undefined
+      ? { ...proven.state, claim, settlement: vm.state._tag === "Reaping" ? vm.state.settlement : "release" }
+      : proven.state
+  const lost = claim !== undefined && claimOf(state)?.jobId !== claim.jobId
   const actions: Array<Action> = lost ? [...dropJob(vm, claim, reason, false), { _tag: "FreeCapacity" }] : []
-  if (inPool(vm.state) && !inPool(proven.state)) actions.push({ _tag: "PoolShrank" })
-  return { vm: { ...proven, reason: proven.reason ?? reason }, actions, entered: true }
+  if (inPool(vm.state) && !inPool(state)) actions.push({ _tag: "PoolShrank" })
+  return { vm: { ...proven, state, reason: proven.reason ?? reason }, actions, entered: true }
 }
 
 export const wrote = (vm: Vm): Partial<Vm> => ({ generation: vm.generation + 1 })

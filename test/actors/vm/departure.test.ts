@@ -52,6 +52,16 @@ describe("a machine that cannot be reached", () => {
     assert.deepStrictEqual(awake.vm.state, { ...states.working, resumed: true })
   })
 
+  it("keeps the job of a claim that somebody wrote away until it is off, where it has to go for that", () => {
+    const rewritten = {
+      ...machine(states.poweredOn),
+      facts: sample.facts({ ...sample.on, annotation: sample.written("provisioned") })
+    }
+    const lost = after(rewritten, { _tag: "Conceded", reason: "somebody else wrote on it" })
+    assert.deepStrictEqual(reaping(lost), { _tag: "Reaping", claim, settlement: "release" })
+    assert.notInclude(asks(lost), "ReturnJob")
+  })
+
   it("is held for a question too, and says which", () => {
     const held = after(machine(states.booting), seen({ question: "Moved or copied?" }))
     assert.strictEqual(held.vm.state._tag, "Held")

@@ -53,6 +53,17 @@ export const makeReaping = Effect.gen(function* () {
   })
 
   /**
+   * vCenter does not know the machine. Its leaving will be told while the view shows it; of one that was never shown, or found by its name,
+   * nobody tells.
+   */
+  const departed = Effect.fnUntraced(function* (work: WorkContext): Effect.fn.Return<VmEvent | undefined> {
+    yield* inventory.certain
+    const { ref } = work.vm()
+    if (ref === undefined) return { _tag: "Failed", reason: "it went while it was looked for", unknown: true }
+    return (yield* inventory.view).machines.has(ref) ? undefined : { _tag: "Gone" }
+  })
+
+  /**
    * Removal: written down, off, the job settled, destroyed; each step, and each try of it, waits for a view that can be trusted. The job
    * looks for another machine when this one is off, not before (promise 1). Its going comes by the inventory.
    */
@@ -79,13 +90,7 @@ export const makeReaping = Effect.gen(function* () {
       Effect.catchIf(
         removed,
         (error) => error._tag === "VSphereError" && error.kind === "gone",
-        // Its leaving will be told; but nobody tells of a machine that was found by its name.
-        () =>
-          Effect.succeed<VmEvent | undefined>(
-            work.vm().ref === undefined
-              ? { _tag: "Failed", reason: "it went while it was looked for", unknown: true }
-              : undefined
-          )
+        () => departed(work)
       )
   )
 
