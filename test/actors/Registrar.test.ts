@@ -148,8 +148,7 @@ describe("a V1 model that was changed", () => {
         hatchery_name: name,
         worker_name: "at-work",
         worker_model_path: "shared.infra/build-env",
-        worker_model_last_modified: before,
-        job_id: "7"
+        worker_model_last_modified: before
       })
       const [child] = world.vcenter.addForeign({ count: 1, prefix: "child", annotation })
       yield* world.cds.addModel({ name: "build-env", password: "worker", preCmd: "true", ...registered })
