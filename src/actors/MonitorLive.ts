@@ -1,6 +1,7 @@
 /** The hatchery's account of itself, read from its actors' memory: nothing is listed, asked or changed for it. */
 import { Clock, Duration, Effect, Layer } from "effect"
 import type { MonitoringLine } from "../schema/Monitoring.ts"
+import type { Resources } from "../schema/Resources.ts"
 import { Capacity } from "../services/Capacity.ts"
 import { Cds } from "../services/Cds.ts"
 import { Inventory } from "../services/Inventory.ts"
@@ -33,8 +34,17 @@ const goDuration = (ms: number): string => {
   return `${h > 0 ? `${h}h` : ""}${h > 0 || minutes > 0 ? `${minutes}m` : ""}${seconds}s`
 }
 
+const warning = (component: string, value: string): MonitoringLine => ({ status: "WARN", component, value })
 const ok = (component: string, value: string): MonitoringLine => ({ status: "OK", component, value })
 const alert = (component: string, value: string): MonitoringLine => ({ status: "AL", component, value })
+
+/** What of the resource pool is no limit because nobody knows it (vsphere-behaviour 9.5). */
+const unreadable = ({ cpu, memory }: Resources): ReadonlyArray<MonitoringLine> => {
+  const lost = [...(cpu === undefined ? ["CPU"] : []), ...(memory === undefined ? ["memory"] : [])]
+  if (lost.length === 0) return []
+  const limits = "only maxWorker, maxCpus and maxMemoryMB limit"
+  return [warning("ResourcePool", `${lost.join(" and ")} cannot be read: ${limits}`)]
+}
 
 /** @param version the program's version, as CDS compares it with its own. */
 export const layer = (version: string) =>
@@ -69,6 +79,7 @@ export const layer = (version: string) =>
           doubt === undefined
             ? ok("VirtualMachines", String(registry.machines.size))
             : alert("VirtualMachines", `frozen: ${doubt.reason}`),
+          ...unreadable(yield* inventory.resources),
           ...(trouble === undefined ? [] : [alert("CDS", trouble)])
         ]
         return { now, lines }

@@ -161,11 +161,12 @@ export class Registry extends Context.Service<
           })
       }
 
-      /** What an adopted machine holds is taken into account before its actor does anything. */
+      /** What an adopted machine holds is taken into account before its actor does anything. One that does not exist yet holds what was reserved for it. */
       const account = Effect.fnUntraced(function* (vm: Vm) {
         if (vm.ip !== undefined) yield* ips.adopt(vm.id, vm.ip)
         const claim = claimOf(vm.state)
-        if (claim !== undefined) yield* capacity.commit(vm.id, claim.size ?? sizeOf(vm), starting.has(vm.state._tag))
+        if (claim !== undefined && vm.ref !== undefined)
+          yield* capacity.commit(vm.id, claim.size ?? sizeOf(vm), starting.has(vm.state._tag))
       })
 
       const spawn = Effect.fnUntraced(function* (vm: Vm, trace?: Tracer.Span) {

@@ -43,7 +43,7 @@ export const vsphere = Layer.mergeAll(VSphereLive.layer, GuestLive.layer).pipe(
 export const cds = CdsLive.layer({ version, hostname: hostname() })
 
 /** The ledgers of this process. */
-export const memory = Layer.mergeAll(IpPool.layer, Capacity.layer, EventLog.layer)
+export const memory = Layer.mergeAll(IpPool.layer, Capacity.layer, EventLog.layer).pipe(Layer.provideMerge(vsphere))
 
 const parts = Layer.mergeAll(Dispatcher.layer, Nursery.layer, Reaper.layer, Registrar.layer)
 
@@ -60,4 +60,4 @@ export const actors = Hatchery.layer.pipe(
 )
 
 /** A whole hatchery; what it still asks for is `Settings`, `Ids`, `Vim`, `HttpClient` and `CdsSocket`. */
-export const hatchery = actors.pipe(Layer.provideMerge(Layer.mergeAll(vsphere, cds, memory)))
+export const hatchery = actors.pipe(Layer.provideMerge(Layer.mergeAll(cds, memory)))

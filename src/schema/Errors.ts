@@ -103,7 +103,7 @@ export class IpExhausted extends Data.TaggedError("IpExhausted")<{
 
 /** A limit of ours would be passed. `reason` names the setting and the numbers. */
 export class NoCapacity extends Data.TaggedError("NoCapacity")<{
-  readonly limit: "maxWorker" | "maxConcurrentProvisioning" | "maxCpus" | "maxMemoryMB" | "resourcePool" | "pool"
+  readonly limit: "maxWorker" | "maxConcurrentProvisioning" | "maxCpus" | "maxMemoryMB" | "resourcePool" | "inventory"
   readonly reason: string
 }> {}
 

@@ -125,7 +125,12 @@ const makeDoubles = () => {
       fail: (_, id) => Effect.sync(() => void done.failed.add(id))
     }),
     Layer.mock(Guest)({}),
-    Layer.mock(Inventory)({ certain: Effect.void, changes: Stream.empty })
+    Layer.mock(Inventory)({
+      certain: Effect.void,
+      changes: Stream.empty,
+      doubt: Effect.undefined,
+      resources: Effect.succeed({ cpu: undefined, memory: undefined, freeSpace: undefined })
+    })
   )
   return { done, gone, layer }
 }
@@ -133,7 +138,8 @@ const makeDoubles = () => {
 const registryOver = (doubles: Layer.Layer<VSphere | Cds | Guest | Inventory>) =>
   Registry.layer.pipe(
     Layer.provide(WorkerModels.layer),
-    Layer.provideMerge(Layer.mergeAll(doubles, IpPool.layer, Capacity.layer, layerOf(100), Signals.layer, Ids.layer)),
+    Layer.provideMerge(Layer.mergeAll(IpPool.layer, Capacity.layer, layerOf(100), Signals.layer, Ids.layer)),
+    Layer.provideMerge(doubles),
     Layer.provide(Layer.succeed(Settings, settings)),
     Layer.fresh
   )

@@ -141,7 +141,10 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
         const first = !mirror.complete
         version = yield* readSet(subscription, version)
         mirror.settle(yield* Clock.currentTimeMillis, yield* denied)
-        if (first && mirror.complete) tasks.complete()
+        if (first && mirror.complete) {
+          tasks.complete()
+          yield* resources.report
+        }
         yield* certainty.changed
       } while (mirror.suspects.size === 0 && !mirror.isContradicted(yield* Clock.currentTimeMillis))
     }, Effect.scoped)

@@ -2,18 +2,29 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { layer } from "../../../src/layers/memory/Capacity.ts"
 import { defaults } from "../../../src/schema/Config.ts"
+import type { Resources } from "../../../src/schema/Resources.ts"
 import { Capacity } from "../../../src/services/Capacity.ts"
+import { Inventory, type Doubt } from "../../../src/services/Inventory.ts"
 import { Settings, type SettingsShape } from "../../../src/services/Settings.ts"
 
 const size = { cpus: 2, memoryMB: 4096 }
 
+const unknown: Resources = { cpu: undefined, memory: undefined, freeSpace: undefined }
+
 const ledger = <A, E>(
   limits: Partial<SettingsShape>,
-  use: (capacity: Capacity["Service"]) => Effect.Effect<A, E>
-): Effect.Effect<A, E> =>
-  Effect.flatMap(Capacity, use).pipe(
-    Effect.provide(Layer.fresh(layer).pipe(Layer.provide(Layer.succeed(Settings, { ...defaults, ...limits }))))
+  use: (capacity: Capacity["Service"]) => Effect.Effect<A, E>,
+  place: { readonly resources?: Resources; readonly doubt?: Doubt } = {}
+): Effect.Effect<A, E> => {
+  const inventory = Layer.mock(Inventory)({
+    resources: Effect.sync(() => place.resources ?? unknown),
+    doubt: Effect.sync(() => place.doubt)
+  })
+  const settings = Layer.succeed(Settings, { ...defaults, ...limits })
+  return Effect.flatMap(Capacity, use).pipe(
+    Effect.provide(Layer.fresh(layer).pipe(Layer.provide(Layer.merge(inventory, settings))))
   )
+}
 
 const unlimited = { maxWorker: 0, maxConcurrentProvisioning: 1_000, maxCpus: 0, maxMemoryMB: 0 }
 
@@ -106,6 +117,109 @@ describe("the ledger of workers", () => {
         yield* capacity.release("a")
         assert.deepStrictEqual(yield* capacity.used, { workers: 0, starting: 0, cpus: 0, memoryMB: 0 })
       })
+    )
+  )
+})
+
+describe("the resource pool", () => {
+  const MB = 2 ** 20
+  const used = 0
+  const cpu = { max: 20_000, used, unreserved: 1 }
+  const memory = { max: 16_384 * MB, used, unreserved: 4096 * MB }
+  const why = (resources: Resources) =>
+    ledger(unlimited, (capacity) => Effect.map(capacity.refusal(size), (refused) => refused?.reason), { resources })
+
+  it.effect("takes a worker whose memory is just what is not reserved, and any CPU is enough", () =>
+    Effect.gen(function* () {
+      assert.isUndefined(yield* why({ ...unknown, cpu, memory }))
+    })
+  )
+
+  it.effect(
+    "refuses the worker that needs more memory, or any worker when its CPU is all reserved, with the numbers",
+    () =>
+      Effect.gen(function* () {
+        assert.strictEqual(
+          yield* why({ ...unknown, cpu, memory: { ...memory, unreserved: 4096 * MB - 1 } }),
+          "the resource pool has 4095 of 16384 MB left that are not reserved, and the worker needs 4096 MB"
+        )
+        assert.strictEqual(
+          yield* why({ ...unknown, cpu: { ...cpu, unreserved: 0 }, memory }),
+          "the resource pool has no CPU left that is not reserved (0 of 20000 MHz)"
+        )
+      })
+  )
+
+  it.effect("is no limit while it cannot be read", () =>
+    Effect.gen(function* () {
+      assert.isUndefined(yield* why(unknown))
+    })
+  )
+})
+
+describe("the reserve for smaller flavors", () => {
+  const flavors = [
+    { name: "medium", cpus: 4, memoryMB: 8192 },
+    { name: "small", cpus: 2, memoryMB: 4096 },
+    { name: "large", cpus: 8, memoryMB: 16_384 }
+  ]
+  const limits = { ...unlimited, flavors, maxCpus: 64, countSmallerFlavorToKeep: 2 }
+  const busy = { cpus: 54, memoryMB: 1 }
+  const of = (wanted: string) => flavors.find(({ name }) => name === wanted)!
+  const refusals = (used: number, more: Partial<SettingsShape> = {}) =>
+    ledger({ ...limits, ...more }, (capacity) =>
+      Effect.gen(function* () {
+        yield* capacity.commit("busy", { ...busy, cpus: used }, false)
+        const refused = yield* Effect.forEach(["small", "medium", "large"], (flavor) => capacity.refusal(of(flavor)))
+        return refused.map((one) => one?.limit)
+      })
+    )
+
+  it.effect("is the seed's: with 54 of 64 CPUs in use a large worker has to wait, a medium and a small one start", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* refusals(54), [undefined, undefined, "maxCpus"])
+      assert.deepStrictEqual(yield* refusals(52), [undefined, undefined, undefined])
+      assert.deepStrictEqual(yield* refusals(57), [undefined, "maxCpus", "maxCpus"])
+    })
+  )
+
+  it.effect("keeps nothing for a worker without a flavor, without a limit of CPUs, or when none is to be kept", () =>
+    Effect.gen(function* () {
+      const template = { cpus: 8, memoryMB: 9000 }
+      const refused = yield* ledger(limits, (capacity) =>
+        Effect.andThen(capacity.commit("busy", busy, false), capacity.refusal(template))
+      )
+      assert.isUndefined(refused)
+      assert.deepStrictEqual(yield* refusals(54, { maxCpus: 0 }), [undefined, undefined, undefined])
+      assert.deepStrictEqual(yield* refusals(54, { countSmallerFlavorToKeep: 0 }), [undefined, undefined, undefined])
+    })
+  )
+
+  it.effect("says what it keeps", () =>
+    ledger(limits, (capacity) =>
+      Effect.gen(function* () {
+        yield* capacity.commit("busy", busy, false)
+        const refused = yield* Effect.flip(capacity.reserve("large", of("large")))
+        assert.strictEqual(
+          refused.reason,
+          "8 CPUs of the 10 that are left of hatchery.vsphere.maxCpus = 64 would not leave 2 times 2 CPUs for smaller workers (countSmallerFlavorToKeep)"
+        )
+      })
+    )
+  )
+})
+
+describe("doubt", () => {
+  it.effect("begins nothing: an inventory that is not to be trusted says nothing of what is in use", () =>
+    ledger(
+      unlimited,
+      (capacity) =>
+        Effect.gen(function* () {
+          const refused = yield* Effect.flip(capacity.reserve("a", size))
+          assert.strictEqual(refused.reason, "the inventory is in doubt: vCenter is silent")
+          assert.strictEqual((yield* capacity.used).workers, 0)
+        }),
+      { doubt: { reason: "vCenter is silent", since: 0 } }
     )
   )
 })

@@ -1,5 +1,5 @@
 /** The leaf properties of a resource pool and a datastore that the inventory keeps, and what they say (schema/Resources). */
-import { Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import type { PoolUsage, Resources } from "../../../schema/Resources.ts"
 import type { ObjectUpdate } from "./Updates.ts"
 import { Num } from "./Values.ts"
@@ -20,6 +20,7 @@ const decode = Schema.decodeUnknownOption(Num)
 /** Figures by path, as updates tell them. One that cannot be read is not there. */
 export class ResourceProperties {
   private figures = new Map<string, number>()
+  private reported = ""
 
   /** A full re-read starts. */
   begin(): void {
@@ -33,6 +34,19 @@ export class ResourceProperties {
       else this.figures.delete(name)
     }
     for (const { path } of missingSet) this.figures.delete(path)
+  }
+
+  /** Says once what cannot be read, and when that changes. */
+  get report(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const lost = [...poolPaths, ...datastorePaths].filter((path) => !this.figures.has(path)).join(", ")
+      const known = this.reported === lost
+      this.reported = lost
+      if (known) return Effect.void
+      return lost === ""
+        ? Effect.logInfo("resource pool and datastore can be read again")
+        : Effect.logWarning(`vCenter does not tell ${lost}: no limit comes from there`)
+    })
   }
 
   get read(): Resources {
