@@ -1,5 +1,5 @@
 /** The templates that machines are cloned from: found by name in the mirror, their hardware read once per version. */
-import { Effect } from "effect"
+import { Effect, Semaphore } from "effect"
 import { VSphereError } from "../../schema/Errors.ts"
 import type { VimError } from "../../schema/Errors.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
@@ -13,6 +13,8 @@ export class Templates {
   private readonly vim: VimCalls
   private readonly inventory: Inventory["Service"]
   private readonly hardware = new Map<MachineRef, { readonly version: string; readonly hardware: TemplateHardware }>()
+  /** Clones of one template begin side by side: one reads for all. */
+  private readonly reading = Semaphore.makeUnsafe(1)
 
   constructor(vim: VimCalls, inventory: Inventory["Service"]) {
     this.vim = vim
@@ -35,7 +37,11 @@ export class Templates {
   }
 
   /** What its clones inherit. Read again when the template's configuration has changed. */
-  readonly hardwareOf = Effect.fnUntraced(function* (
+  hardwareOf(template: MachineFacts): Effect.Effect<TemplateHardware, VimError> {
+    return this.reading.withPermits(1)(this.look(template))
+  }
+
+  private readonly look = Effect.fnUntraced(function* (
     this: Templates,
     template: MachineFacts
   ): Effect.fn.Return<TemplateHardware, VimError> {

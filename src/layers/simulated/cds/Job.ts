@@ -34,6 +34,8 @@ export interface JobModel {
   readonly osArch: string
   readonly image: string
   readonly flavor: string
+  readonly username: string
+  readonly password: string
 }
 
 /** What jobs of V1 and V2 have in common. */
@@ -127,12 +129,12 @@ export const jobToWire = (job: JobRecord, style: Switches["runsOn"]) => ({
 })
 
 /** The model frozen in the run (cds-contract 7.2). */
-export const modelToWire = (model: JobModel) => ({
-  name: model.name,
+export const modelToWire = ({ name, type, osArch, image, ...more }: JobModel) => ({
+  name,
   description: "",
-  osarch: model.osArch,
-  type: model.type,
-  spec: { image: model.image, ...(model.flavor === "" ? {} : { flavor: model.flavor }) }
+  osarch: osArch,
+  type,
+  spec: { image, ...Object.fromEntries(Object.entries(more).filter(([, value]) => value !== "")) }
 })
 
 /** The websocket frame that tells of a job in the queue (cds-contract 4.6); frames end with a newline. */

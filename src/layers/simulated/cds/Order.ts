@@ -27,6 +27,9 @@ export const JobOrder = Schema.Struct({
   image: text,
   /** `spec.flavor` of the model. */
   modelFlavor: text,
+  /** `spec.username` and `spec.password` of the model, the password as the run has it. */
+  modelUser: text,
+  modelPassword: text,
   /** `runs-on.flavor` and `runs-on.memory`. */
   flavor: text,
   memory: text,
@@ -58,7 +61,9 @@ export const jobOf = (order: JobOrder, made: NewJob): JobRecord => ({
     type: order.modelType ?? "vsphere",
     osArch: order.osArch ?? "linux/amd64",
     image: order.image ?? "debian12",
-    flavor: order.modelFlavor ?? ""
+    flavor: order.modelFlavor ?? "",
+    username: order.modelUser ?? "",
+    password: order.modelPassword ?? ""
   },
   memory: order.memory ?? "",
   flavor: order.flavor ?? "",
