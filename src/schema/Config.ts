@@ -51,7 +51,8 @@ const readSettings = (vsphere: Section, outside: Pick<Outside, "readFile" | "che
     ...readCredentials(vsphere),
     defaultWorkerModelsV2: readDefaultModels(vsphere),
     ...readSizes(vsphere),
-    maxUnexplainedGone: rookery.whole("maxUnexplainedGone", defaults.maxUnexplainedGone)
+    maxUnexplainedGone: rookery.whole("maxUnexplainedGone", defaults.maxUnexplainedGone),
+    minFreeDatastoreGB: rookery.whole("minFreeDatastoreGB", defaults.minFreeDatastoreGB)
   }
   const cds = {
     ...common.cds,

@@ -179,4 +179,6 @@ export interface SettingsShape {
   readonly countSmallerFlavorToKeep: number
   /** How many owned machines may go at once without our destroy before the view is doubted. */
   readonly maxUnexplainedGone: number
+  /** Space that a clone has to find on the datastore. */
+  readonly minFreeDatastoreGB: number
 }

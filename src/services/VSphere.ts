@@ -52,7 +52,10 @@ export class VSphere extends Context.Service<
      * what the configuration names wrongly: wrong password, unknown datacenter, ambiguous network. Retries what is unreachable.
      */
     readonly validate: Effect.Effect<void, ConfigInvalid>
-    /** The template of that name in the mirror. Fails with kind `gone` when there is none, `invalid` when the name is ambiguous. */
+    /**
+     * The template of that name in the mirror, to be cloned. Fails with kind `gone` when there is none, `invalid` when the name is ambiguous, `busy`
+     * while the datastore has too little room for a clone.
+     */
     readonly template: (name: string) => Effect.Effect<TemplateFacts, VSphereError>
     /**
      * Linked clone with Linux customization, powered on. `accepted` is done once vCenter has taken the task, while it clones. An outcome that is

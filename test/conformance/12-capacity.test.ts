@@ -79,6 +79,26 @@ describe("what is told of the limits", () => {
   )
 })
 
+describe("the datastore", () => {
+  it.effect(
+    "has to have room for a clone: jobs wait with the reason, and start when there is some; nothing is cloned meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const { world, process } = yield* begin(unlimited, {})
+        yield* world.vcenter.inject({ _tag: "DatastoreFull", forMs: 8 * 60_000 })
+        yield* TestClock.adjust("1 minute")
+        yield* four(world)
+        yield* TestClock.adjust("5 minutes")
+        const { running, reasons } = yield* standing(world, process)
+        assert.strictEqual(running, 0)
+        assert.match([...reasons].join(), /the datastore has 0 GB free, less than .*minFreeDatastoreGB = 10/)
+        assert.notInclude(process.calls, "CloneVM_Task")
+        yield* TestClock.adjust("6 minutes")
+        assert.strictEqual((yield* standing(world, process)).running, 4)
+      }).pipe(seeded("full datastore"))
+  )
+})
+
 describe("when something cannot be read", () => {
   it.effect("a resource pool: the static limits hold alone, and the status says so", () =>
     Effect.gen(function* () {

@@ -29,7 +29,7 @@ const make = Effect.gen(function* () {
   const inventory = yield* Inventory
   const calls = yield* MachineCalls
   const placement = yield* Placement
-  const { provision, times, vsphere } = yield* Settings
+  const { minFreeDatastoreGB, provision, times, vsphere } = yield* Settings
   const power = yield* makePower
   const disks = new Disks()
   const reconfigure = yield* makeReconfigure(disks)
@@ -50,6 +50,14 @@ const make = Effect.gen(function* () {
     yield* Effect.annotateCurrentSpan({ "vm.ref": ref })
     if (!(yield* inventory.view).machines.has(ref)) yield* Effect.ignore(inventory.reread(ref))
     return ref
+  })
+
+  /** Nothing is refused for a figure that cannot be read. */
+  const haveRoom = Effect.flatMap(inventory.resources, ({ freeSpace }) => {
+    const free = Math.floor((freeSpace ?? Infinity) / 2 ** 30)
+    if (free >= minFreeDatastoreGB) return Effect.void
+    const message = `the datastore has ${free} GB free, less than hatchery.vsphere.rookery.minFreeDatastoreGB = ${minFreeDatastoreGB}`
+    return Effect.fail(new VSphereError({ operation: "CloneVM_Task", kind: "busy", message }))
   })
 
   const sendClone = Effect.fnUntraced(function* (
@@ -118,6 +126,7 @@ const make = Effect.gen(function* () {
           (error) => Effect.fail(retold(error, { message: `${provisionKey} = ${name}: ${error.message}` }))
         )
       )
+      yield* haveRoom
       const { snapshot } = yield* templates.hardwareOf(facts).pipe(Effect.mapError(callFailed("RetrievePropertiesEx")))
       const size = { cpus: facts.numCpu, memoryMB: facts.memoryMB }
       return { ref: facts.ref, name, size, linked: snapshot !== undefined }

@@ -92,5 +92,6 @@ export const defaults: SettingsShape = {
   maxCpus: 0,
   maxMemoryMB: 0,
   countSmallerFlavorToKeep: 0,
-  maxUnexplainedGone: 5
+  maxUnexplainedGone: 5,
+  minFreeDatastoreGB: 10
 }

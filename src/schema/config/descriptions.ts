@@ -118,6 +118,7 @@ const tables: Readonly<Record<string, Words>> = {
     viewMaxAge: "age of the view of vCenter before it is doubted",
     drainTimeout: "a stop waits for what is in between",
     maxUnexplainedGone: "machines of ours gone within a minute before the view is doubted",
+    minFreeDatastoreGB: "space that a clone has to find on the datastore; nothing is cloned while there is less",
     pollInterval: "the queue is read behind the event socket",
     heartbeatInterval: "heartbeats to CDS"
   },

@@ -121,13 +121,14 @@ describe("the ledger of workers", () => {
   )
 })
 
+const why = (resources: Resources) =>
+  ledger(unlimited, (capacity) => Effect.map(capacity.refusal(size), (refused) => refused?.reason), { resources })
+
 describe("the resource pool", () => {
   const MB = 2 ** 20
   const used = 0
   const cpu = { max: 20_000, used, unreserved: 1 }
   const memory = { max: 16_384 * MB, used, unreserved: 4096 * MB }
-  const why = (resources: Resources) =>
-    ledger(unlimited, (capacity) => Effect.map(capacity.refusal(size), (refused) => refused?.reason), { resources })
 
   it.effect("takes a worker whose memory is just what is not reserved, and any CPU is enough", () =>
     Effect.gen(function* () {
