@@ -189,7 +189,7 @@ export const mutations: ReadonlyArray<Mutation> = [
       },
       {
         file: "src/layers/memory/IpPool.ts",
-        find: "leased.has(ip) || seen.has(ip)",
+        find: "leased.has(ip) || written.has(ip) || active.has(ip)",
         replace: "leased.has(ip)"
       }
     ],
