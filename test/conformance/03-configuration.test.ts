@@ -1,16 +1,10 @@
 /** Seed 001 section 3, with the common block of every hatchery (cds-contract 1): the file, its keys, the variables over it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Redacted, Result } from "effect"
-import * as Toml from "effect/encoding/Toml"
-import * as Schema from "effect/Schema"
-import * as SchemaRepresentation from "effect/SchemaRepresentation"
-import { readFileSync } from "node:fs"
-import { fresh } from "../../src/layers/config/ConfigFile.ts"
-import { describe as says, described } from "../../src/schema/config/descriptions.ts"
-import { jsonSchema } from "../../src/schema/config/jsonSchema.ts"
-import type { Outline } from "../../src/schema/config/Section.ts"
-import { outline, type Config } from "../../src/schema/Config.ts"
-import { common, file, leavesOf, problems, read, vsphere, type Leaf, type Variables } from "./configFile.ts"
+import { Redacted } from "effect"
+import { outline } from "../../src/schema/Config.ts"
+import { workerConfig } from "../../src/schema/WorkerConfig.ts"
+import { keys, lists } from "./keys.ts"
+import { common, file, leavesOf, problems, read, vsphere, type Variables } from "./configFile.ts"
 
 const variable = (key: string) => `CDS_HATCHERY_VSPHERE_${key.toUpperCase()}`
 
@@ -109,154 +103,189 @@ describe("3 Environment variables", () => {
   })
 })
 
-const generated = readFileSync(new URL("engine-generated.toml", import.meta.url), "utf8")
+const zero = (table: string, key: string) => read(file({ [table]: `${key} = 0` }))
 
-/** The text with these keys filled in, wherever they stand empty. */
-const filled = (text: string, values: Readonly<Record<string, string>>): string =>
-  Object.entries(values).reduce(
-    (sum, [key, value]) => sum.replace(new RegExp(`^(# )?${key} = ""$`, "m"), `${key} = "${value}"`),
-    text
-  )
+const within = (table: string) => (key: string) => [table, key] as const
 
-const account = { user: "cds", password: "vcenter-password", endpoint: "vcenter.example", datacenterString: "dc" }
-
-describe("3 A file that the CDS engine has generated", () => {
-  it("lacks nothing but what stands there empty", () => {
-    assert.deepStrictEqual(
-      problems(generated).map((line) => line.split(" = ")[0]),
-      ["endpoint", "user", "password", "datacenterString"].map((key) => `${vsphere}.${key}`)
-    )
-  })
-
-  it("is read without a warning when that is filled in, and says what the absence of its keys says", () => {
-    const { settings, log, warnings } = read(filled(generated, account), {}, true)
-    assert.deepStrictEqual(warnings, [])
-    const short = read(file({ [common]: `name = "cds-hatchery-vsphere-one"` }))
-    assert.deepStrictEqual(log, short.log)
-    const { cds, worker, ...others } = settings
-    const { cds: shortCds, worker: shortWorker, ...shortOthers } = short.settings
-    assert.deepStrictEqual(others, shortOthers)
-    assert.deepStrictEqual(worker, { ...shortWorker, apiUrl: "http://localhost:8081" })
-    assert.deepStrictEqual(
-      { ...cds, publicConfig: {}, token: undefined },
-      { ...shortCds, publicConfig: {}, tokenV2: undefined, apiUrl: "http://localhost:8081" }
-    )
-  })
-})
-
-const fill = (text: string): string =>
-  filled(text, { ...account, name: "hatch", tokenV2: "token-v2" }).replace(
-    '# http(s)://host[:port]; mandatory\nurl = ""',
-    'url = "http://cds.example:8081"'
-  )
-
-/** What was read, but for the key that was made. */
-const shown = ({ settings, log, warnings }: Config) => ({
-  settings: { ...settings, cds: { ...settings.cds, rsaPrivateKey: "" } },
-  log,
-  warnings
-})
-
-const same = (one: Config, other: Config): void => {
-  assert.deepStrictEqual(shown(one), shown(other))
+/** Which of the two APIs may be spoken to with these lines. */
+const apis = (lines: string): ReadonlyArray<string> => {
+  const { token, tokenV2 } = read(file({ [`${common}.api`]: lines })).settings.cds
+  return [...(token === undefined ? [] : ["V1"]), ...(tokenV2 === undefined ? [] : ["V2"])]
 }
 
-describe("3 A new file", () => {
-  const written = fresh()
+const debian = (list: string, login: string) => `[[${vsphere}.${list}]]\nmodelVMWare = "debian12"\n${login}`
 
-  it("says of each key what it is for, and has its default", () => {
-    for (const { table, name, isInList } of leavesOf(outline())) {
-      const idle = table.startsWith("telemetry") || table.includes("logOptions") || name === "headerXForwardedFor"
-      assert.strictEqual(written.includes(says(table, name) ?? "(no description)"), !idle, `${table}.${name}`)
-      if (!idle) assert.match(written, new RegExp(`^(# )?${isInList ? " *" : ""}${name} = `, "m"))
+describe("3.1, 3.1.1, 3.2, 3.3, 3.4, 12, 13 Every key", () => {
+  it("has its row here", () => {
+    const rows = Object.entries(keys).flatMap(([table, rows]) => Object.keys(rows).map((key) => `${table}.${key}`))
+    const entries = Object.entries(lists).flatMap(([table, [lines]]) =>
+      lines.split("\n").map((line) => `${table}.${line.split(" = ")[0]}`)
+    )
+    assert.deepStrictEqual(
+      [...rows, ...entries].toSorted(),
+      leavesOf(outline())
+        .map(({ path }) => path)
+        .toSorted()
+    )
+  })
+
+  it("has its default where it is absent", () => {
+    const config = read(file())
+    for (const [table, rows] of Object.entries(keys))
+      for (const [key, [, , absent, shows]] of Object.entries(rows))
+        assert.deepStrictEqual(shows(config), absent, `${table}.${key}`)
+  })
+
+  it("has its effect, and nobody warns of it", () => {
+    for (const [table, rows] of Object.entries(keys))
+      for (const [key, [written, becomes, , shows]] of Object.entries(rows)) {
+        const config = read(file({ [table]: `${key} = ${written}` }))
+        assert.deepStrictEqual(shows(config), becomes, `${table}.${key}`)
+        if (key !== "tracingEnabled") assert.deepStrictEqual(config.warnings, [], `${table}.${key}`)
+      }
+  })
+
+  it("of a list's entry has its effect", () => {
+    for (const [table, [lines, becomes, shows]] of Object.entries(lists)) {
+      const config = read(file({ [`[${table}]`]: lines }))
+      assert.deepStrictEqual(shows(config), becomes, table)
+      assert.deepStrictEqual(config.warnings, [], table)
     }
   })
 
-  it("is described key by key, and no key is described that is not there", () => {
-    const paths = (keys: Outline, table: string): ReadonlyArray<string> =>
-      [...keys].flatMap(([name, { inner }]) => {
-        const path = table === "" ? name : `${table}.${name}`
-        return [path, ...paths(inner ?? new Map(), path)]
-      })
-    assert.deepStrictEqual(described.toSorted(), paths(outline(), "").toSorted())
-  })
-
-  it("lacks nothing but its mandatory keys, and is good under strict when they are filled in", () => {
-    const lacking = problems(written).map((line) => line.split(" = ")[0])
-    assert.deepStrictEqual(
-      lacking.toSorted(),
-      [
-        ...Object.keys(account).map((key) => `${vsphere}.${key}`),
-        ...["api.http.url", "api.tokenV2", "name"].map((key) => `${common}.${key}`)
-      ].toSorted()
-    )
-    same(read(fill(written), {}, true), read(file()))
-  })
-
-  it("says the same when all its comments are taken away", () => {
-    same(read(fill(written.replaceAll(/^# (\w+ = .*)$/gm, "$1")), {}, true), read(file()))
+  it("that is 0 has its default where a time or a limit of 0 makes no sense, as with the engine", () => {
+    const times = [
+      "workerTTL",
+      "workerRegistrationTTL",
+      "workerProvisioningInterval",
+      "workerProvisioningPoolSize",
+      "killAwolServersInterval",
+      "finishedWorkerGracePeriod"
+    ]
+    const limits = ["maxConcurrentProvisioning", "maxConcurrentRegistering", "registerFrequency"]
+    for (const [table, key] of [...times.map(within(vsphere)), ...limits.map(within(`${common}.provision`))]) {
+      const [, , absent, shows] = keys[table]![key]!
+      assert.deepStrictEqual(shows(zero(table, key)), absent, key)
+    }
+    assert.strictEqual(zero(`${common}.api`, "requestTimeout").settings.cds.requestTimeoutMs, 60_000)
   })
 })
 
-describe("3 The JSON Schema of the file", () => {
-  const { $schema, ...schema } = jsonSchema(outline())
-  const validator = SchemaRepresentation.fromJsonSchemaDocument(
-    { dialect: "draft-2020-12", schema, definitions: {} },
-    { patterns: "apply" }
-  ) as Schema.Codec<unknown>
-  const accepts = (text: string): boolean =>
-    Result.isSuccess(Schema.decodeUnknownResult(validator)(Result.getOrThrow(Toml.parse(text))))
+describe("3 What hangs together", () => {
+  const provision = `${common}.provision`
 
-  it("is one of the draft that it names", () =>
-    assert.strictEqual($schema, "https://json-schema.org/draft/2020-12/schema"))
-
-  it("accepts what the reader accepts: a short file, a generated one, a new one, flavors by name", () => {
-    const flavors = `${file()}\n[hatchery.vsphere.flavors.small]\ncpus = 2\nmemoryMB = 4096`
-    for (const text of [file(), filled(generated, account), flavors]) {
-      assert.isTrue(accepts(text), text)
-      read(text)
-    }
+  it.each([
+    [provision, "maxWorker = 3\nmaxConcurrentProvisioning = 4", "maxConcurrentProvisioning = 4: cannot be more than"],
+    [provision, "maxWorker = 1\nmaxConcurrentRegistering = 2", "maxConcurrentRegistering = 2: cannot be more than"],
+    [provision, 'injectEnvVars = ["NAME"]', 'injectEnvVars = <redacted>: write each entry as "NAME=value"'],
+    [vsphere, 'iprange = "10.0.0.1-10.0.0.9"', "is not an IPv4 block"],
+    [vsphere, 'gateway = "router"', "write an IPv4 address"],
+    [vsphere, 'subnetMask = "255.0.255.0"', "write a subnet mask such as"],
+    [vsphere, 'dns = "dns.example"', "write an IPv4 address"],
+    [vsphere, 'defaultFlavor = "huge"', "no such flavor; define it under flavors"],
+    [
+      `[${vsphere}.networks]`,
+      'iprange = "10.0.0.0/24"\nsubnetMask = "255.255.255.0"',
+      "networks[0].gateway = (absent): mandatory"
+    ],
+    [`[${vsphere}.workerProvisioning]`, "number = 1", "mandatory: the name of a vSphere template, or modelPath"],
+    [`[${vsphere}.workerProvisioning]`, 'modelPath = "x"\nnumber = 1', "write the V1 model as group/name"],
+    [`[${vsphere}.workerProvisioning]`, 'modelVMWare = "x"', "number = (absent): mandatory"],
+    [`[${vsphere}.models]`, 'modelVMWare = "x"\nusername = "u"', "password = <redacted>: mandatory beside username"],
+    [`[${vsphere}.models]`, 'modelVMWare = "x"\npassword = "p"', "username = (absent): mandatory beside password"],
+    [`[${vsphere}.guestCredentials]`, 'modelVMWare = "x"\nusername = "u"', "password = (absent): mandatory"],
+    [`[${vsphere}.flavors]`, 'name = "x"\ncpus = 0\nmemoryMB = 1', "cpus = 0: write a whole number from 1"],
+    [`[${vsphere}.flavors]`, 'name = "x"\ncpus = 1', "memoryMB = (absent): mandatory"],
+    [`${common}.api`, 'tokenV2 = ""', "api.tokenV2 = (absent): mandatory"],
+    ["log.graylog", 'host = "g"', "port = 0: mandatory beside host"],
+    ["log.graylog", 'extraKey = "a,b"\nextraValue = "1"', "write as many values as extraKey has names (2)"],
+    ["log", 'skipTextFields = ["handler"]', 'write each entry as "field=value"']
+  ])("is checked: [%s] %j", (table, lines, rule) => {
+    const told = problems(file({ [table]: lines }))
+    assert.strictEqual(told.length, 1, told.join("\n"))
+    assert.include(told[0]!, rule)
   })
 
-  const wrong: Record<Exclude<Leaf["key"]["kind"], "table" | "tables">, string> = {
-    text: "[1]",
-    secret: "[1]",
-    whole: "1.5",
-    number: "[1]",
-    flag: '"maybe"',
-    texts: "[1]",
-    duration: '"soon"'
-  }
-
-  const leaves = leavesOf(outline()).filter(({ isInList }) => !isInList)
-
-  const bothRefuse = (text: string, problem: string): void => {
-    assert.include(problems(text).join("\n"), problem)
-    assert.isFalse(accepts(text), problem)
-  }
-
-  it("refuses a value of the wrong kind, key by key, as the reader does", () => {
-    for (const { path, table, name, key } of leaves)
-      bothRefuse(file({ [table]: `${name} = ${wrong[key.kind as keyof typeof wrong]}` }), `${path} = `)
+  it("unlimited maxWorker (0) sets no bound to the other limits", () => {
+    const lines = "maxWorker = 0\nmaxConcurrentProvisioning = 40\nmaxConcurrentRegistering = 30"
+    assert.deepInclude(read(file({ [provision]: lines })).settings, {
+      maxWorker: 0,
+      maxConcurrentProvisioning: 40,
+      maxConcurrentRegistering: 30
+    })
   })
 
-  it("refuses numbers outside of their range, key by key, as the reader does", () => {
-    for (const { path, table, name, key } of leaves.filter(({ key }) => key.kind === "whole"))
-      for (const value of [key.min! - 1, key.max! + 1])
-        bothRefuse(file({ [table]: `${name} = ${value}` }), `${path} = ${value}`)
+  it("networks stand in place of iprange, gateway and subnetMask, which still must be right", () => {
+    const network = `[[${vsphere}.networks]]\niprange = "10.9.0.0/24"\ngateway = "10.9.0.1"\nsubnetMask = "255.255.0.0"`
+    const legacy = (range: string) => `${file({ [vsphere]: `iprange = "${range}"` })}\n${network}`
+    assert.deepStrictEqual(
+      read(legacy("10.0.0.0/24")).settings.vsphere.networks.map(({ ipRange }) => ipRange),
+      ["10.9.0.0/24"]
+    )
+    assert.include(problems(legacy("10.0.0.0/33"))[0]!, "is not an IPv4 block")
   })
 
-  it("refuses the absence of each mandatory key, as the reader does", () => {
-    const mandatory = leaves.filter(({ key }) => key.required)
-    assert.strictEqual(mandatory.length, 7)
-    for (const { path, table, name } of mandatory) {
-      const start = file().indexOf(`[${table}]`)
-      const text =
-        file().slice(0, start) +
-        file()
-          .slice(start)
-          .replace(new RegExp(`^${name} = .*$`, "m"), "")
-      bothRefuse(text, `${path} = (absent): mandatory`)
-    }
+  it("a login left out of models is that of guestCredentials; one in both is that of models", () => {
+    const old = debian("guestCredentials", 'username = "old"\npassword = "p"')
+    const logins = (models: string) =>
+      read(`${file()}\n${old}\n${debian("models", models)}`).settings.credentials.map(({ username }) => username)
+    assert.deepStrictEqual(logins('preStartScript = "true"'), ["old"])
+    assert.deepStrictEqual(logins('username = "new"\npassword = "p"'), ["new", "old"])
+  })
+
+  it("V1 alone, V2 alone and both may be configured", () => {
+    assert.deepStrictEqual(apis('token = "t"\ntokenV2 = ""'), ["V1"])
+    assert.deepStrictEqual(apis(""), ["V2"])
+    assert.deepStrictEqual(apis('token = "t"'), ["V1", "V2"])
+  })
+
+  it("a level that the engine does not know is info, and said to be", () => {
+    const { log, warnings } = read(file({ log: 'level = "notice"' }))
+    assert.strictEqual(log.level, "info")
+    assert.deepStrictEqual(
+      warnings.map(({ path }) => path),
+      ["log.level"]
+    )
+  })
+})
+
+describe("3.1.1 The worker's settings", () => {
+  it("arrive in its CDS_CONFIG", () => {
+    const provision = `${common}.provision`
+    const { settings } = read(
+      file({
+        [provision]: 'workerBasedir = "/w"\ninjectEnvVars = ["A=1"]',
+        [`${provision}.workerApiHttp`]: 'url = "http://inner"\ninsecure = true',
+        [`${provision}.workerCdn`]: 'url = "http://cdn"',
+        [`${provision}.workerCdn.tcp`]: 'url = "cdn:8090"\nenableTLS = true',
+        [`${provision}.workerLogsOptions`]: 'level = "debug"',
+        [`${provision}.workerLogsOptions.graylog`]: 'host = "g"\nport = 1\nextraKey = "k"\nextraValue = "v"',
+        [`${provision}.workerLogsOptions.syslog`]: 'host = "s"\nport = 2\nprotocol = "udp"\nextraTag = "t"'
+      })
+    )
+    const claim = { workerName: "w", modelName: "m", jobId: "j", region: "" }
+    const token = Redacted.make("jwt")
+    const config = workerConfig({ settings: settings.worker, hatchery: "hatch", claim, cdn: settings.cds.cdn, token })
+    const { log, ...others } = JSON.parse(Buffer.from(Redacted.value(config), "base64").toString("utf8"))
+    assert.deepInclude(others, {
+      basedir: "/w",
+      inject_env_vars: { A: "1" },
+      api_endpoint: "http://inner",
+      api_endpoint_insecure: true,
+      cdn_endpoint: "http://cdn",
+      gelf_service_addr: "cdn:8090",
+      gelf_service_addr_enable_tls: true
+    })
+    assert.deepInclude(log, {
+      Level: "debug",
+      GraylogHost: "g",
+      GraylogPort: "1",
+      GraylogExtraKey: "k",
+      GraylogExtraValue: "v",
+      SyslogHost: "s",
+      SyslogPort: "2",
+      SyslogProtocol: "udp",
+      SyslogExtraTag: "t"
+    })
   })
 })
