@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { standingOf, unready } from "../../src/actors/modelTemplates.ts"
 import type { Programs } from "../../src/layers/simulated/vcenter/Options.ts"
+import { defaultTimes } from "../../src/schema/config/defaults.ts"
 import type { MachineFacts } from "../../src/schema/Machine.ts"
 import type { ModelV1 } from "../../src/schema/ModelV1.ts"
 import { start, seeded } from "../support/world.ts"
@@ -110,6 +111,17 @@ describe("the registration of a new V1 model", () => {
       assert.deepStrictEqual(yield* world.cds.violations, [])
       assert.strictEqual(world.vcenter.summary().created, 2, "one clone for the template, one for the worker")
     }).pipe(seeded("registered"))
+  )
+
+  it.effect("is done once, though the list of models is older than its end", () =>
+    Effect.gen(function* () {
+      const settings = { times: { ...defaultTimes, registerMs: 1_000 } }
+      const world = yield* makeV1([{ name: "build-env" }], { settings })
+      yield* start(world)
+      yield* TestClock.adjust("10 minutes")
+      assert.isFalse(world.model?.needRegistration)
+      assert.strictEqual(world.vcenter.summary().created, 2)
+    }).pipe(seeded("once"))
   )
 
   it.effect("is done again for a model that CDS wants checked, without a new template", () =>
