@@ -16,7 +16,7 @@ import type { ProgramRequest, ProgramResult } from "../../src/layers/simulated/v
 import { type Annotation, parse } from "../../src/schema/Annotation.ts"
 import { EventLog, type LogEvent } from "../../src/services/EventLog.ts"
 import { type CrashPoint, makeWorld, start, type World } from "../support/world.ts"
-import type { Plan, SitePlan } from "./plan.ts"
+import type { Plan, PlanV1, SitePlan } from "./plan.ts"
 import { watching } from "./steps.ts"
 
 type Process = Effect.Success<ReturnType<typeof start>>
@@ -26,7 +26,7 @@ export interface Site {
   readonly name: string
   readonly region: string
   readonly world: World
-  /** Ready machines that are to be kept, by template. */
+  /** Ready machines that are to be kept, by template or path of a V1 model. */
   readonly wanted: Map<string, number>
   process: Process | undefined
   /** When its process came or went last, milliseconds. */
@@ -112,13 +112,17 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
   const { vcenter, cds } = world
   known.cds = cds
 
-  const siteOf = ({ name, region }: typeof rookery, { settings, networks }: SitePlan): Site => {
-    const token = cds.identities.find((identity) => identity.name === name)?.token ?? ""
+  const siteOf = ({ name, region }: typeof rookery, { settings, networks }: SitePlan, v1?: PlanV1): Site => {
+    const { token = "", tokenV1 = "" } = cds.identities.find((identity) => identity.name === name) ?? {}
+    const tokens = {
+      tokenV2: v1?.alone === true ? undefined : Redacted.make(token),
+      token: v1 === undefined ? undefined : Redacted.make(tokenV1)
+    }
     const base = world.settings
     const own = {
       ...base,
       ...settings,
-      cds: { ...base.cds, name, tokenV2: Redacted.make(token) },
+      cds: { ...base.cds, name, ...tokens },
       vsphere: { ...base.vsphere, networks }
     }
     const site = { name, region, wanted: new Map<string, number>(), process: undefined, changedAt: now, backAt: now }
@@ -129,7 +133,10 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     plan,
     vcenter,
     cds,
-    sites: [siteOf(rookery, plan.site), ...(plan.neighbour === undefined ? [] : [siteOf(magpie, plan.neighbour)])],
+    sites: [
+      siteOf(rookery, plan.site, plan.v1),
+      ...(plan.neighbour === undefined ? [] : [siteOf(magpie, plan.neighbour)])
+    ],
     behaviours,
     working,
     doomed: new Set(),
@@ -148,6 +155,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
   known.stage = stage
   yield* strikeAsArmed(stage)
   for (const options of plan.foreign) vcenter.addForeign(options)
+  for (const model of plan.v1?.models ?? []) yield* cds.addModel({ password: "worker", ...model })
   rememberForeign(stage)
   yield* vcenter.inject({ _tag: "Save" })
   return stage
@@ -200,7 +208,9 @@ export const begin = Effect.fnUntraced(function* (site: Site, crash?: CrashPoint
   site.process = yield* start(site.world, crash)
   site.changedAt = yield* Clock.currentTimeMillis
   site.wanted.clear()
-  for (const { template, number } of site.world.settings.provision) site.wanted.set(template, number)
+  const { provision, modelProvision } = site.world.settings
+  for (const { template, number } of provision) site.wanted.set(template, number)
+  for (const { modelPath, number } of modelProvision) site.wanted.set(modelPath, number)
 })
 
 /** What the process of a site has told in its event log. */
@@ -234,10 +244,10 @@ export const later = (stage: Stage, afterMs: number, does: Effect.Effect<void>):
   Effect.map(Clock.currentTimeMillis, (now) => void stage.pending.push({ at: now + afterMs, does }))
 
 /** From now on so many ready machines are kept, until the process ends. */
-export const want = (site: Site, template: string, number: number): Effect.Effect<void> =>
+export const want = (site: Site, pool: string, number: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { process } = site
     if (process === undefined) return Effect.void
-    site.wanted.set(template, number)
-    return Context.get(process.context, Nursery).want(template, number)
+    site.wanted.set(pool, number)
+    return Context.get(process.context, Nursery).want(pool, number)
   })

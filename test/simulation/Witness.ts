@@ -38,11 +38,14 @@ export const brokenPromise = (stage: Stage, now: number, text: string): void => 
 /** The worker of this machine, when it works on its job now by CDS's own account. */
 export const atWork = (stage: Stage, machine: Machine) => {
   const annotation = annotationOf(machine)
-  const job = stage.cds.state.jobs.get(annotation?.jobId ?? "")
+  const { state } = stage.cds
+  const jobId = annotation?.jobId ?? ""
+  const job = state.jobs.get(jobId) ?? state.v1.jobs.get(jobId)
   if (annotation === undefined || job === undefined) return undefined
   if (job.status !== "Building" || job.workerName !== annotation.workerName || !stage.working.has(machine.ref.value))
     return undefined
-  const worker = [...stage.cds.state.workers.values()].find(({ name }) => name === annotation.workerName)
+  const workers = [...state.workers.values(), ...state.v1.workers.values()]
+  const worker = workers.find(({ name }) => name === annotation.workerName)
   return worker?.status === "Building" ? { job, startedAt: annotation.workerStartTime ?? 0 } : undefined
 }
 

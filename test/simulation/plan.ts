@@ -4,6 +4,7 @@
  */
 import type { Effect } from "effect"
 import type { ForeignOptions } from "../../src/layers/simulated/vcenter/Estate.ts"
+import type { ModelOrder } from "../../src/layers/simulated/cds/v1/Order.ts"
 import type { PartialOptions } from "../../src/layers/simulated/vcenter/Options.ts"
 import { defaults } from "../../src/schema/Config.ts"
 import type { NetworkSettings, SettingsShape } from "../../src/schema/Settings.ts"
@@ -42,9 +43,18 @@ export interface SitePlan {
   readonly networks: ReadonlyArray<NetworkSettings>
 }
 
+/** The V1 side of CDS. */
+export interface PlanV1 {
+  readonly models: ReadonlyArray<ModelOrder>
+  /** The first hatchery has a V1 token and no other. */
+  readonly alone?: boolean | undefined
+}
+
 export interface Plan {
   readonly seed: number
   readonly site: SitePlan
+  /** Absent: nobody has a V1 token. */
+  readonly v1: PlanV1 | undefined
   /** A second hatchery with another name, region and range of addresses. */
   readonly neighbour: SitePlan | undefined
   readonly vcenter: PartialOptions
@@ -175,5 +185,5 @@ export const draw = (seed: number, choice: ReadonlyArray<string> = Object.keys(t
       ? happen(dice, troubles, allowed(dice, struck), moments(dice, 1_000, calmAt, dice.seconds(8, 60)))
       : happen(dice, troubles, allowed(dice, choice), moments(dice, 20_000, calmAt, dice.seconds(15, 120)))
   const happenings = [...work, ...trouble].toSorted((a, b) => a.at - b.at)
-  return { seed, site, neighbour, ...world, calmAt, happenings }
+  return { seed, site, v1: undefined, neighbour, ...world, calmAt, happenings }
 }

@@ -4,12 +4,14 @@
  */
 import { Clock, Context, Effect } from "effect"
 import { Registry } from "../../src/actors/Registry.ts"
+import type { AnyJob } from "../../src/layers/simulated/cds/Job.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
 import type { Annotation } from "../../src/schema/Annotation.ts"
 import { isFinal } from "../../src/schema/Job.ts"
 import { Capacity } from "../../src/services/Capacity.ts"
 import { IpPool } from "../../src/services/IpPool.ts"
 import { Monitor } from "../../src/services/Monitor.ts"
+import { isHopeless, isLeftAlone, unfinishedModels } from "./modelPromises.ts"
 import { annotationOf, imprint, isNobodys, type Site, type Stage } from "./Stage.ts"
 
 /** A deadline that has passed is acted upon within this; milliseconds. */
@@ -22,7 +24,11 @@ const restoreLagMs = 15 * 60_000
 /** What a process could not see when it began is found and put in order within this after it shows; milliseconds. */
 const orphanLagMs = 20 * 60_000
 
-const jobOf = (machine: Machine): string | undefined => annotationOf(machine)?.jobId
+/** None on a machine that registers a V1 model. */
+const jobOf = (machine: Machine): string | undefined => {
+  const annotation = annotationOf(machine)
+  return annotation?.registerOnly === true ? undefined : annotation?.jobId
+}
 
 /** A machine that somebody outside did something to, such as powering it on, is seen and removed within this; milliseconds. */
 const meddledLagMs = 60_000
@@ -98,6 +104,12 @@ const deadlines = (site: Site, now: number): ReadonlyArray<string> => {
   })
 }
 
+/** Some hatchery here has to run it, or to say why not. */
+const isFor = ({ sites, cds }: Stage, site: Site, { id, region }: AnyJob): boolean => {
+  const v2 = cds.state.jobs.get(id)
+  return v2 === undefined ? site === sites[0] : region === site.region && v2.model.osArch === "linux/amd64"
+}
+
 /** Promise 7: each job that waits has a reason, or a machine that is being made ready for it. */
 const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: number) {
   const { process } = site
@@ -105,8 +117,9 @@ const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: numb
   const told = new Map((yield* Context.get(process.context, Monitor).waiting).map(({ job, reason }) => [job, reason]))
   const registry = Context.get(process.context, Registry)
   const calm = now - Math.max(stage.troubledUntil, site.changedAt) > reasonWithinMs
-  return [...stage.cds.state.jobs.values()].flatMap(({ id, status, region, model }) => {
-    if (region !== site.region || model.osArch !== "linux/amd64") return []
+  return stage.cds.state.allJobs().flatMap((job) => {
+    if (!isFor(stage, site, job)) return []
+    const { id, status } = job
     const known = status !== "Waiting" || (told.get(id) ?? "") !== "" || registry.carrier(id) !== undefined
     if (known) stage.unexplained.delete(id)
     else if (!stage.unexplained.has(id)) stage.unexplained.set(id, now)
@@ -131,11 +144,13 @@ export const brokenNow = Effect.fnUntraced(function* (stage: Stage) {
 
 /** Jobs that end by CDS's own rule alone: nobody has a machine for them. */
 const unfinishedJobs = (stage: Stage): ReadonlyArray<string> =>
-  [...stage.cds.state.jobs.values()].flatMap(({ id, status, model, region }) =>
-    isFinal(status) || model.osArch !== "linux/amd64" || !stage.sites.some((site) => site.region === region)
-      ? []
-      : [`the job ${id} is ${status}`]
-  )
+  stage.cds.state
+    .allJobs()
+    .flatMap((job) =>
+      isFinal(job.status) || isHopeless(stage, job) || !stage.sites.some((site) => isFor(stage, site, job))
+        ? []
+        : [`the job ${job.id} is ${job.status}`]
+    )
 
 /** By our own key; where there is none, by what the Go hatchery writes. */
 const isReady = ({ journal, provisioning }: Annotation): boolean =>
@@ -146,20 +161,23 @@ const poolOf = (stage: Stage, site: Site): ReadonlyArray<string> => {
   const wrong: Array<string> = []
   for (const machine of kept(stage, site)) {
     const annotation = annotationOf(machine)
-    const template = annotation?.vmwareModelPath ?? ""
+    const pool = annotation?.workerModelPath ?? annotation?.vmwareModelPath ?? ""
     if (machine.power === "poweredOff" && annotation !== undefined && isReady(annotation))
-      missing.set(template, (missing.get(template) ?? 0) - 1)
+      missing.set(pool, (missing.get(pool) ?? 0) - 1)
     else wrong.push(`${site.name} has ${machine.name}, ${machine.power}, ${annotation?.journal?.state}`)
   }
-  for (const [template, number] of missing)
-    if (number !== 0)
-      wrong.push(`${site.name} has ${number} machines of ${template} too ${number > 0 ? "few" : "many"}`)
+  for (const [pool, number] of missing)
+    if (number !== 0 && !isLeftAlone(stage, pool))
+      wrong.push(`${site.name} has ${number} machines of ${pool} too ${number > 0 ? "few" : "many"}`)
   return wrong
 }
 
-/** Ours, and to be looked after: what is marked as a V1 template is left alone, whoever marked it. */
+/** Ours, and to be looked after: what others marked as a V1 template is left alone, unless it has the name of a build. */
 const kept = ({ vcenter }: Stage, { name }: Site): ReadonlyArray<Machine> =>
-  vcenter.owned(name).filter((machine) => annotationOf(machine)?.model !== true)
+  vcenter.owned(name).filter((machine) => {
+    const annotation = annotationOf(machine)
+    return annotation?.model !== true || annotation.journal !== undefined || machine.name.endsWith("-tmp")
+  })
 
 const leases = Effect.fnUntraced(function* (stage: Stage, site: Site) {
   if (site.process === undefined) return [`${site.name} does not run`]
@@ -189,5 +207,5 @@ export const unconverged = Effect.fnUntraced(function* (stage: Stage) {
   const perSite = yield* Effect.forEach(stage.sites, (site) =>
     Effect.map(leases(stage, site), (wrong) => [...wrong, ...poolOf(stage, site)])
   )
-  return [...unfinishedJobs(stage), ...perSite.flat()]
+  return [...unfinishedJobs(stage), ...unfinishedModels(stage), ...perSite.flat()]
 })

@@ -47,6 +47,13 @@ const fairly = <A extends { readonly project_id?: number }>(jobs: ReadonlyArray<
   return jobs.toSorted((a, b) => count(a) - count(b))
 }
 
+/**
+ * How long a job is booked, milliseconds: for as long as a machine may be cloned, boot, and have its worker sign in. A booking that ends before brings
+ * a second machine.
+ */
+const bookingMs = (times: Own["times"]): number =>
+  times.cloneMs + times.guestOperationsMs + times.guestAddressMs + times.guestProbeMs + times.workerRegistrationTtlMs
+
 export interface Workers {
   readonly list: Effect.Effect<ReadonlyArray<CdsWorker>, CdsError>
   readonly disable: (worker: CdsWorker) => Effect.Effect<void, CdsError>
@@ -54,8 +61,7 @@ export interface Workers {
 
 export const make = (session: Pick<Session, "call">, settings: Own, workers: Workers) => {
   const { name: hatchery } = settings.cds
-  /** Seconds. A booking that ends while the machine still comes up brings a second one. */
-  const delay = Math.ceil(settings.times.workerRegistrationTtlMs / 1_000)
+  const delay = Math.ceil(bookingMs(settings.times) / 1_000)
 
   const read = (id: JobId): Effect.Effect<Job, CdsError> =>
     session.call({ name: "job", method: "GET", path: `${jobPath(id)}/infos` }).pipe(

@@ -176,18 +176,28 @@ const take = Cds.use((cds) => moving(cds.take("", id)))
 const refusedTake = Cds.use((cds) => moving(Effect.flip(cds.take("", id))))
 
 describe("taking a V1 job", () => {
-  it.effect("books it for as long as its worker may take to sign in, and gives the job as it is then", () => {
-    const times = { ...defaults.times, workerRegistrationTtlMs: 90_500 }
-    const { layer, calls } = world({ book: () => booked, read: () => ok(ours) }, { times })
-    return Effect.gen(function* () {
-      assert.deepInclude(yield* take, { id, status: "Scheduling", hatcheryName: "my-hatch" })
-      assert.deepStrictEqual(
-        calls(bookPath).map(({ body }) => body),
-        [{ delay: 91 }]
-      )
-      assert.lengthOf(calls(readPath), 1)
-    }).pipe(Effect.provide(layer))
-  })
+  it.effect(
+    "books it until its machine has been cloned and has booted, and its worker has signed in; gives it as it is then",
+    () => {
+      const times = {
+        ...defaults.times,
+        cloneMs: 400_000,
+        guestOperationsMs: 30_000,
+        guestAddressMs: 2_000,
+        guestProbeMs: 1_000,
+        workerRegistrationTtlMs: 90_500
+      }
+      const { layer, calls } = world({ book: () => booked, read: () => ok(ours) }, { times })
+      return Effect.gen(function* () {
+        assert.deepInclude(yield* take, { id, status: "Scheduling", hatcheryName: "my-hatch" })
+        assert.deepStrictEqual(
+          calls(bookPath).map(({ body }) => body),
+          [{ delay: 524 }]
+        )
+        assert.lengthOf(calls(readPath), 1)
+      }).pipe(Effect.provide(layer))
+    }
+  )
 
   it.effect("is not found when it is booked or unknown, without a second look", () =>
     Effect.forEach([alreadyBooked, forbidden()], (reply) => {

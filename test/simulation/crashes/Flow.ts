@@ -1,5 +1,6 @@
 /** A flow: something that a hatchery is at, from a moment on, with what the world does meanwhile. The crash grid has cells for all its calls. */
 import type { Effect, Scope } from "effect"
+import type { ModelOrder } from "../../../src/layers/simulated/cds/v1/Order.ts"
 import type { PartialOptions } from "../../../src/layers/simulated/vcenter/Options.ts"
 import type { JobStatus } from "../../../src/schema/Job.ts"
 import type { SettingsShape, TimeSettings } from "../../../src/schema/Settings.ts"
@@ -21,6 +22,10 @@ export interface Flow {
   readonly settings?: Partial<Omit<SettingsShape, "times">>
   readonly times?: Partial<TimeSettings>
   readonly vcenter?: PartialOptions
+  /** The hatchery has a V1 token too, and CDS has these V1 models. */
+  readonly models?: ReadonlyArray<ModelOrder>
+  /** The V1 token is the only one. */
+  readonly alone?: true
   /**
    * How a process and the world come to where the flow begins; the calls until then are cells of other flows. When the process is killed in the
    * last step, or there are no steps, the flow begins with the start of a process.

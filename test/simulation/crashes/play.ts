@@ -30,12 +30,13 @@ export interface Played {
   readonly told: ReadonlyArray<string>
 }
 
-const planOf = ({ settings, times, vcenter }: Flow): Plan => ({
+const planOf = ({ settings, times, vcenter, models, alone }: Flow): Plan => ({
   seed: 0,
   site: {
     settings: { provision: debian(1), poolSize: 2, ...settings, times: { ...defaults.times, ...times } },
     networks: [{ ipRange: "10.0.0.0/24", gateway: "10.0.0.1", subnetMask: "255.255.255.0" }]
   },
+  v1: models === undefined ? undefined : { models, alone },
   neighbour: undefined,
   vcenter: vcenter ?? {},
   latencyMs: 4,
@@ -106,7 +107,7 @@ const playOn = Effect.fnUntraced(function* (flow: Flow, crash: CrashPoint | unde
   yield* end(stage, site, "kill", Infinity)
   if (crash === undefined) for (const text of notPassed(stage, flow)) yield* say(`it was never told: ${text}`)
   const ends = flow.ends ?? ["Success"]
-  for (const { id, status } of stage.cds.state.jobs.values())
+  for (const { id, status } of stage.cds.state.allJobs())
     if (!ends.includes(status)) yield* say(`the job ${id} is ${status}`)
   for (const violation of yield* stage.cds.violations) yield* say(`CDS objects: ${JSON.stringify(violation)}`)
   return { calls, broken: stage.broken, told: stage.told }

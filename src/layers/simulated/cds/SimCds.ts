@@ -31,6 +31,7 @@ import type { Timings } from "./Timings.ts"
 import type { JobRecordV1 } from "./v1/Job.ts"
 import type { ModelRecord } from "./v1/Model.ts"
 import type { JobOrderV1, ModelAsCodeOrder, ModelOrder } from "./v1/Order.ts"
+import { nobody } from "./v1/State.ts"
 import type { Violation } from "./Violations.ts"
 
 export interface SimCdsOptions {
@@ -158,7 +159,7 @@ const meddling = (state: State) => {
         (job, now) => {
           job.lockedUntil = now + state.options.timings.takeLockMs
         },
-        (job, now) => state.v1.book(job, { id: 0, name: "other-hatchery" }, state.options.timings.bookingMs, now)
+        (job, now) => state.v1.book(job, nobody, state.options.timings.bookingMs, now)
       ),
     resendEvent: (id: string) =>
       onJob(

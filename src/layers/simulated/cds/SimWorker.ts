@@ -120,7 +120,8 @@ const download = Effect.fnUntraced(function* (client: HttpClient.HttpClient, url
 
 /** Where the bootstrap's text downloads the worker from, once the guest's shell has put its own architecture into it. */
 const workerUrl = /https?:\/\/[^\s'"\\]+\/download\/worker\/[\w/.-]+/
-const downloadUrl = (text: string): string | undefined => workerUrl.exec(text.replaceAll("$(uname -m)", "x86_64"))?.[0]
+const downloadUrl = (text: string): string | undefined =>
+  workerUrl.exec(text.replaceAll("$(uname -m)", "x86_64").replace(/['\\]+\$arch\b/, "amd64'"))?.[0]
 
 /** The worker is started to register its V1 model. */
 const registers = /\bworker register(?=\s|$)/

@@ -59,7 +59,7 @@ export interface SimVCenterHandle {
   readonly owned: (hatchery: string) => ReadonlyArray<Machine>
   /**
    * Addresses of guests that are on, and fixed addresses of clones that are off, with the names of the machines that have them: more
-   * than one name is a conflict.
+   * than one name is a conflict. A template cannot be on, and its clones get addresses of their own.
    */
   readonly addresses: () => ReadonlyMap<string, ReadonlyArray<string>>
   readonly summary: () => Summary
@@ -124,7 +124,7 @@ export const makeHandle = (core: Core, runtime: Runtime): SimVCenterHandle => {
     owned: (hatchery) => machines().filter(isOwnedBy(hatchery)),
     addresses: () => {
       const holders = new Map<string, ReadonlyArray<string>>()
-      for (const machine of core.tree.machines())
+      for (const machine of core.tree.machines().filter(({ template }) => !template))
         for (const ip of addressesOf(machine)) holders.set(ip, [...(holders.get(ip) ?? []), machine.name])
       return holders
     },

@@ -26,6 +26,9 @@ class Numbers {
   }
 }
 
+/** A hatchery that is none of those that may sign in here. */
+export const nobody = { id: 0, name: "other-hatchery" }
+
 export const bookUrl = (jobId: string): string => `/queue/workflows/${jobId}/book`
 
 export class StateV1 {
@@ -131,7 +134,7 @@ export class StateV1 {
   endBooking(job: JobRecordV1, now: number): void {
     const { booking } = job
     if (booking === undefined || now < booking.until) return
-    if (job.status === "Scheduling") {
+    if (job.status === "Scheduling" && booking.serviceId !== nobody.id) {
       this.#state.violate(now, "abandoned-take", job.id, `the booking of ${booking.name} has ended`)
     }
     this.free(job, booking.until, "booking ended")
