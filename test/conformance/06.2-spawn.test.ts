@@ -5,7 +5,19 @@ import { TestClock } from "effect/testing"
 import { parse } from "../../src/schema/Annotation.ts"
 import { ours, registered } from "../actors/scene.ts"
 import { seeded, type WorldOptions } from "../support/world.ts"
-import { jobOf, leftOver, logging, orderV1, orderV2, pool, spawning, template, toldTo, waitsFor } from "./spawns.ts"
+import {
+  jobOf,
+  leases,
+  leftOver,
+  logging,
+  orderV1,
+  orderV2,
+  pool,
+  spawning,
+  template,
+  toldTo,
+  waitsFor
+} from "./spawns.ts"
 
 const path = "shared.infra/build-env"
 const builds = [{ name: "build-env", ...registered }]
@@ -351,8 +363,7 @@ describe("6.2.4 nothing is left of a spawn that failed, and the job runs after a
           yield* trouble(scene)
           yield* TestClock.adjust("40 minutes")
           assert.strictEqual((yield* jobOf(scene, id)).status, "Success")
-          const leases = (yield* scene.said(id)).filter((text) => text === "a machine is leased")
-          assert.strictEqual(leases.length, 2)
+          assert.strictEqual(yield* leases(scene, id), 2)
           assert.deepStrictEqual(yield* leftOver(scene), {
             on: 0,
             machines: number,

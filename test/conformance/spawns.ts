@@ -14,6 +14,7 @@ export interface SpawnOptions extends WorldOptions {
   readonly models?: Parameters<typeof makeV1>[0]
   /** How long the hatchery has had, before anything is asked of it. */
   readonly ready?: `${number} minutes`
+  readonly vsphere?: Partial<World["settings"]["vsphere"]>
   /** What a start script comes to that never gets as far as its worker. */
   readonly fails?: (request: ProgramRequest) => ProgramResult | undefined
 }
@@ -38,6 +39,7 @@ export const spawning = Effect.fnUntraced(function* ({
   models = [],
   ready = "3 minutes",
   fails,
+  vsphere,
   ...given
 }: SpawnOptions = {}) {
   const programs: Array<ProgramRequest> = []
@@ -54,7 +56,8 @@ export const spawning = Effect.fnUntraced(function* ({
       }
     }
   }
-  const world = yield* makeV1(models, options)
+  const made = yield* makeV1(models, options)
+  const world = { ...made, settings: { ...made.settings, vsphere: { ...made.settings.vsphere, ...vsphere } } }
   known.cds = world.cds
   const process = yield* enter(world)
   yield* TestClock.adjust(ready)
@@ -87,6 +90,10 @@ export const toldTo = (scene: Pick<World, "cds">, id: string) =>
 /** Why the job waits; empty when it does not. */
 export const waitsFor = ({ dispatcher }: Pick<Spawning, "dispatcher">, id: string) =>
   Effect.map(dispatcher.waiting, (all) => all.find(({ job }) => job === id)?.reason ?? "")
+
+/** How often the job was given a machine. */
+export const leases = ({ said }: Pick<Spawning, "said">, id: string) =>
+  Effect.map(said(id), (texts) => texts.filter((text) => text === "a machine is leased").length)
 
 /** What is left after the last job: machines, leases, addresses and broken rules of CDS, none of which there should be but the pool's. */
 export const leftOver = Effect.fnUntraced(function* (scene: Spawning) {
