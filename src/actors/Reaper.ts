@@ -9,6 +9,7 @@ import { Cds } from "../services/Cds.ts"
 import { Inventory } from "../services/Inventory.ts"
 import { Settings } from "../services/Settings.ts"
 import { Registry } from "./Registry.ts"
+import { makeStrays } from "./strays.ts"
 import type { VmEvent } from "./vm/Event.ts"
 import { claimOf, isAskable, type Claim } from "./vm/State.ts"
 import { send, type VmHandle } from "./Vm.ts"
@@ -29,6 +30,7 @@ export class Reaper extends Context.Service<
       const registry = yield* Registry
       const settings = yield* Settings
       const workerPool = yield* WorkerPool
+      const strays = yield* makeStrays
 
       /** A job that is over needs no machine; one that went back to the queue, or to another hatchery, needs none of ours. */
       const askForJob = Effect.fnUntraced(function* (claim: Claim, taken: boolean) {
@@ -63,6 +65,7 @@ export class Reaper extends Context.Service<
       const pass = Effect.gen(function* () {
         if ((yield* inventory.doubt) !== undefined) return
         const listed = yield* workerPool.refresh
+        yield* strays.look(listed)
         const byName = new Map(listed.map((worker) => [worker.name, worker]))
         yield* Effect.forEach(
           [...registry.machines.values()],

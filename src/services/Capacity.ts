@@ -14,6 +14,8 @@ export class Capacity extends Context.Service<
     /** The machine is a worker from now on, whatever the limits say (adoption included). `starting` counts against maxConcurrentProvisioning. */
     readonly commit: (machine: MachineId, size: Size, starting: boolean) => Effect.Effect<void>
     readonly release: (machine: MachineId) => Effect.Effect<void>
+    /** How many workers CDS lists that have no machine of ours: they count against maxWorker alone. */
+    readonly strays: (count: number) => Effect.Effect<void>
     readonly used: Effect.Effect<{
       readonly workers: number
       readonly starting: number

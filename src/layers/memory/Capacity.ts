@@ -58,6 +58,7 @@ export const layer: Layer.Layer<Capacity, never, Settings | Inventory> = Layer.e
     const inventory = yield* Inventory
     const settings = yield* Settings
     const ledger = new Map<MachineId, Entry>()
+    let strays = 0
 
     const sum = () => {
       let [starting, cpus, memoryMB] = [0, 0, 0]
@@ -75,10 +76,11 @@ export const layer: Layer.Layer<Capacity, never, Settings | Inventory> = Layer.e
         return new NoCapacity({ limit: "inventory", reason: `the inventory is in doubt: ${doubt.reason}` })
       const used = sum()
       const { maxWorker, maxConcurrentProvisioning, maxCpus, maxMemoryMB } = settings
-      if (maxWorker > 0 && used.workers >= maxWorker)
+      const workers = used.workers + strays
+      if (maxWorker > 0 && workers >= maxWorker)
         return new NoCapacity({
           limit: "maxWorker",
-          reason: `${used.workers} workers of at most ${maxWorker} (provision.maxWorker)`
+          reason: `${workers} workers of at most ${maxWorker} (provision.maxWorker)`
         })
       if (used.starting >= maxConcurrentProvisioning)
         return new NoCapacity({
@@ -118,6 +120,7 @@ export const layer: Layer.Layer<Capacity, never, Settings | Inventory> = Layer.e
       refusal: (size) => Effect.map(place, (found) => refusal(size, found)),
       commit: (machine, size, starting) => Effect.sync(() => void ledger.set(machine, { ...size, starting })),
       release: (machine) => Effect.sync(() => void ledger.delete(machine)),
+      strays: (count) => Effect.sync(() => void (strays = count)),
       used: Effect.sync(sum)
     })
   })
