@@ -171,40 +171,54 @@ describe("3.1, 3.1.1, 3.2, 3.3, 3.4, 12, 13 Every key", () => {
   })
 })
 
+/** What a file must not say, where it stands, and what is told of it. */
+const refusals: ReadonlyArray<readonly [table: string, lines: string, rule: string]> = [
+  [
+    `${common}.provision`,
+    "maxWorker = 3\nmaxConcurrentProvisioning = 4",
+    "maxConcurrentProvisioning = 4: cannot be more than"
+  ],
+  [
+    `${common}.provision`,
+    "maxWorker = 1\nmaxConcurrentRegistering = 2",
+    "maxConcurrentRegistering = 2: cannot be more than"
+  ],
+  [`${common}.provision`, 'injectEnvVars = ["NAME"]', 'injectEnvVars = <redacted>: write each entry as "NAME=value"'],
+  [vsphere, 'iprange = "10.0.0.1-10.0.0.9"', "is not an IPv4 block"],
+  [vsphere, 'gateway = "router"', "write an IPv4 address"],
+  [vsphere, 'subnetMask = "255.0.255.0"', "write a subnet mask such as"],
+  [vsphere, 'dns = "dns.example"', "write an IPv4 address"],
+  [vsphere, 'defaultFlavor = "huge"', "no such flavor; define it under flavors"],
+  [
+    `[${vsphere}.networks]`,
+    'iprange = "10.0.0.0/24"\nsubnetMask = "255.255.255.0"',
+    "networks[0].gateway = (absent): mandatory"
+  ],
+  [`[${vsphere}.workerProvisioning]`, "number = 1", "mandatory: the name of a vSphere template, or modelPath"],
+  [`[${vsphere}.workerProvisioning]`, 'modelPath = "x"\nnumber = 1', "write the V1 model as group/name"],
+  [`[${vsphere}.workerProvisioning]`, 'modelVMWare = "x"', "number = (absent): mandatory"],
+  [`[${vsphere}.models]`, 'modelVMWare = "x"\nusername = "u"', "password = <redacted>: mandatory beside username"],
+  [`[${vsphere}.models]`, 'modelVMWare = "x"\npassword = "p"', "username = (absent): mandatory beside password"],
+  [`[${vsphere}.guestCredentials]`, 'modelVMWare = "x"\nusername = "u"', "password = (absent): mandatory"],
+  [`[${vsphere}.flavors]`, 'name = "x"\ncpus = 0\nmemoryMB = 1', "cpus = 0: write a whole number from 1"],
+  [`[${vsphere}.flavors]`, 'name = "x"\ncpus = 1', "memoryMB = (absent): mandatory"],
+  [`${common}.api`, 'tokenV2 = ""', "api.tokenV2 = (absent): mandatory"],
+  ["log.graylog", 'host = "g"', "port = 0: mandatory beside host"],
+  ["log.graylog", 'extraKey = "a,b"\nextraValue = "1"', "write as many values as extraKey has names (2)"],
+  ["log", 'skipTextFields = ["handler"]', 'write each entry as "field=value"']
+]
+
 describe("3 What hangs together", () => {
   const provision = `${common}.provision`
 
-  it.each([
-    [provision, "maxWorker = 3\nmaxConcurrentProvisioning = 4", "maxConcurrentProvisioning = 4: cannot be more than"],
-    [provision, "maxWorker = 1\nmaxConcurrentRegistering = 2", "maxConcurrentRegistering = 2: cannot be more than"],
-    [provision, 'injectEnvVars = ["NAME"]', 'injectEnvVars = <redacted>: write each entry as "NAME=value"'],
-    [vsphere, 'iprange = "10.0.0.1-10.0.0.9"', "is not an IPv4 block"],
-    [vsphere, 'gateway = "router"', "write an IPv4 address"],
-    [vsphere, 'subnetMask = "255.0.255.0"', "write a subnet mask such as"],
-    [vsphere, 'dns = "dns.example"', "write an IPv4 address"],
-    [vsphere, 'defaultFlavor = "huge"', "no such flavor; define it under flavors"],
-    [
-      `[${vsphere}.networks]`,
-      'iprange = "10.0.0.0/24"\nsubnetMask = "255.255.255.0"',
-      "networks[0].gateway = (absent): mandatory"
-    ],
-    [`[${vsphere}.workerProvisioning]`, "number = 1", "mandatory: the name of a vSphere template, or modelPath"],
-    [`[${vsphere}.workerProvisioning]`, 'modelPath = "x"\nnumber = 1', "write the V1 model as group/name"],
-    [`[${vsphere}.workerProvisioning]`, 'modelVMWare = "x"', "number = (absent): mandatory"],
-    [`[${vsphere}.models]`, 'modelVMWare = "x"\nusername = "u"', "password = <redacted>: mandatory beside username"],
-    [`[${vsphere}.models]`, 'modelVMWare = "x"\npassword = "p"', "username = (absent): mandatory beside password"],
-    [`[${vsphere}.guestCredentials]`, 'modelVMWare = "x"\nusername = "u"', "password = (absent): mandatory"],
-    [`[${vsphere}.flavors]`, 'name = "x"\ncpus = 0\nmemoryMB = 1', "cpus = 0: write a whole number from 1"],
-    [`[${vsphere}.flavors]`, 'name = "x"\ncpus = 1', "memoryMB = (absent): mandatory"],
-    [`${common}.api`, 'tokenV2 = ""', "api.tokenV2 = (absent): mandatory"],
-    ["log.graylog", 'host = "g"', "port = 0: mandatory beside host"],
-    ["log.graylog", 'extraKey = "a,b"\nextraValue = "1"', "write as many values as extraKey has names (2)"],
-    ["log", 'skipTextFields = ["handler"]', 'write each entry as "field=value"']
-  ])("is checked: [%s] %j", (table, lines, rule) => {
-    const told = problems(file({ [table]: lines }))
-    assert.strictEqual(told.length, 1, told.join("\n"))
-    assert.include(told[0]!, rule)
-  })
+  it.each(refusals.map(([table, lines, rule]) => [rule, table, lines] as const))(
+    "is told: %s",
+    (rule, table, lines) => {
+      const told = problems(file({ [table]: lines }))
+      assert.strictEqual(told.length, 1, told.join("\n"))
+      assert.include(told[0]!, rule)
+    }
+  )
 
   it("unlimited maxWorker (0) sets no bound to the other limits", () => {
     const lines = "maxWorker = 0\nmaxConcurrentProvisioning = 40\nmaxConcurrentRegistering = 30"
