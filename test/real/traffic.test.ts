@@ -1,13 +1,14 @@
 /** What a job from the warm pool costs at vCenter, in bytes, with few and with many machines of other people there. */
 import { assert, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
+import { isListing, tellsAbsence } from "./harness/Calls.ts"
 import * as Cds from "./harness/Cds.ts"
 import * as Go from "./harness/Go.ts"
 import { HarnessError } from "./harness/HarnessError.ts"
 import type * as Process from "./harness/Process.ts"
 import * as Program from "./harness/Program.ts"
 import { real } from "./harness/real.ts"
-import { type Exchange, type Tap, tap } from "./harness/Tap.ts"
+import { type Exchange, quiet, tap } from "./harness/Tap.ts"
 import * as Vcenter from "./harness/Vcenter.ts"
 
 /** A vCenter with machines of other people. */
@@ -130,33 +131,12 @@ const full = (hatchery: Process.Running, but: ReadonlyArray<string>) =>
     })
   )
 
-/** Nothing but the held poll for two seconds: what came before is told. */
-const quiet = (between: Tap) =>
-  Effect.gen(function* () {
-    let before = -1
-    while (before !== between.exchanges.length) {
-      before = between.exchanges.length
-      yield* Effect.sleep("2 seconds")
-    }
-  })
-
 /** The machine of the reconfigure that names a job. */
 const claimed = (exchanges: ReadonlyArray<Exchange>): string => {
   const claim = exchanges.find(
     ({ operation, request }) => operation === "ReconfigVM_Task" && request.includes("job_id")
   )
   return /<_this type="VirtualMachine">([^<]+)</.exec(claim?.request ?? "")?.[1] ?? "nothing"
-}
-
-const tellsAbsence = ({ operation, answer }: Exchange, ref: string): boolean =>
-  operation === "WaitForUpdatesEx" && new RegExp(`<kind>leave</kind><obj[^>]*>${ref}<`).test(answer)
-
-/** Anything that reads more than the one object it names: a view, a traversal, a subscription from its beginning. */
-const isListing = ({ operation, request }: Exchange): boolean => {
-  if (operation === "WaitForUpdatesEx") return !/<version>[^<]+<\/version>/.test(request)
-  if (operation.startsWith("RetrieveProperties"))
-    return request.includes("selectSet") || request.split("<objectSet>").length !== 2
-  return /^(CreateContainerView|CreateFilter|CreateListView|FindAllBy|ContinueRetrieve)/.test(operation)
 }
 
 const tell = (where: string, { job, exchanges, hatch }: Figures) =>

@@ -79,12 +79,13 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
     })
     const certainty = yield* Certainty.make(mirror, settings.times.viewAgeMs)
 
+    /** The end of a task wakes who waits for it at once, who then finds here what the same answer tells of machines: so tasks come last. */
     const apply = (page: UpdateSet, now: number) => {
-      for (const { objectSet } of page.filterSet)
-        for (const update of objectSet)
-          if (update.obj.type === "VirtualMachine") mirror.apply(update)
-          else if (update.obj.type === "Task") tasks.apply(update, now)
-          else resources.apply(update)
+      const updates = page.filterSet.flatMap(({ objectSet }) => objectSet)
+      for (const update of updates)
+        if (update.obj.type === "VirtualMachine") mirror.apply(update)
+        else if (update.obj.type !== "Task") resources.apply(update)
+      for (const update of updates) if (update.obj.type === "Task") tasks.apply(update, now)
     }
 
     /** One update set, all its pages. Answers the version that it brought the mirror to. */

@@ -4,6 +4,7 @@ import { generateKeyPairSync } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import type { Sizing } from "../../../src/schema/Machine.ts"
 import { HarnessError } from "./HarnessError.ts"
 import * as Process from "./Process.ts"
 
@@ -47,7 +48,19 @@ export interface Configuration {
   readonly maxWorker?: number
   /** More of `[hatchery.vsphere.rookery]`, e.g. `{ workerRegistrationTTL: "30s" }`. */
   readonly times?: Readonly<Record<string, string>>
+  /** For the V1 side as well. */
+  readonly tokenV1?: string
+  /** V1 models by path, each with the ready machines to keep. */
+  readonly models?: Readonly<Record<string, number>>
+  readonly flavors?: Readonly<Record<string, Sizing>>
 }
+
+/** The table of a TOML array that has these keys. */
+const entry = (table: string, values: Readonly<Record<string, string | number>>): string =>
+  [
+    `[[hatchery.vsphere.${table}]]`,
+    ...Object.entries(values).map(([key, value]) => `${key} = ${JSON.stringify(value)}`)
+  ].join("\n")
 
 /** The engine's TOML file, its times short. */
 const toml = (c: Configuration): string => `[log]
@@ -65,6 +78,12 @@ subnetMask = "255.255.255.0"
 [[hatchery.vsphere.workerProvisioning]]
 modelVMWare = ${JSON.stringify(c.template)}
 number = ${c.number}
+${Object.entries(c.models ?? {})
+  .map(([modelPath, number]) => entry("workerProvisioning", { modelPath, number }))
+  .join("\n")}
+${Object.entries(c.flavors ?? {})
+  .map(([name, sizing]) => entry("flavors", { name, ...sizing }))
+  .join("\n")}
 [[hatchery.vsphere.models]]
 modelVMWare = "debian12"
 username = "worker"
@@ -84,6 +103,7 @@ http.addr = "127.0.0.1"
 http.port = 0
 provision.maxWorker = ${c.maxWorker ?? 10}
 api.tokenV2 = ${JSON.stringify(c.token)}
+${c.tokenV1 === undefined ? "" : `api.token = ${JSON.stringify(c.tokenV1)}`}
 api.http.url = ${JSON.stringify(c.cds)}
 rsaPrivateKey = """
 ${rsaPrivateKey}"""

@@ -127,6 +127,16 @@ export const tap = (target: string): Effect.Effect<Tap, HarnessError, Scope.Scop
     }
   })
 
+/** Nothing but held polls for two seconds: what came before is told. */
+export const quiet = (between: Tap) =>
+  Effect.gen(function* () {
+    let before = -1
+    while (before !== between.exchanges.length) {
+      before = between.exchanges.length
+      yield* Effect.sleep("2 seconds")
+    }
+  })
+
 const bytesOf = async (stream: AsyncIterable<Buffer>): Promise<Buffer> => {
   const parts: Array<Buffer> = []
   for await (const part of stream) parts.push(part)
