@@ -87,7 +87,8 @@ export const makeAssignment = Effect.gen(function* () {
       const ip = addressing._tag === "Static" ? addressing.ip : undefined
       const claim = yield* claimFor(job, region, wanted)
       const { workerName: poolName, startedAt: now } = claim
-      const conception = { id, template: wanted.template, model: wanted.stamp, poolName, ip, claim, now }
+      const { size } = template
+      const conception = { id, template: wanted.template, model: wanted.stamp, poolName, ip, size, claim, now }
       yield* registry.spawn(newborn(conception, settings.times), trace)
     })
     yield* Effect.onError(made, () => Effect.andThen(ips.release(id), capacity.release(id)))

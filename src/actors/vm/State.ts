@@ -160,6 +160,10 @@ export const inPool = (state: VmState): boolean => pooled.has(placeOf(state)) &&
 /** Which pool a machine belongs to: its V1 model's path, or its template. */
 export const poolOf = ({ model, template }: Pick<Vm, "model" | "template">): string => model?.path ?? template
 
+/** The size that a machine of the pool goes back to: what was written down, else what it shows while nobody has it. */
+export const poolSize = ({ size, facts }: Pick<Vm, "size" | "facts">): Size | undefined =>
+  size ?? (facts === undefined ? undefined : { cpus: facts.numCpu, memoryMB: facts.memoryMB })
+
 /** The claim a machine carries, in whatever state. */
 export const claimOf = (state: VmState): Claim | undefined =>
   state._tag === "Held" ? claimOf(state.was) : "claim" in state ? state.claim : undefined

@@ -1,6 +1,6 @@
 /** A machine that does not exist yet: what is chosen before anything is sent (design, "Intent before action"). */
 import type { ModelStamp } from "../../schema/ModelV1.ts"
-import type { MachineId } from "../../schema/Machine.ts"
+import type { MachineId, Size } from "../../schema/Machine.ts"
 import type { TimeSettings } from "../../services/Settings.ts"
 import { allowance } from "./deadlines.ts"
 import type { Claim, Vm, VmState } from "./State.ts"
@@ -13,6 +13,8 @@ export interface Conception {
   /** The name in the pool; a clone for a job has its worker's from the start. */
   readonly poolName: string
   readonly ip: string | undefined
+  /** The template's, where it is known. */
+  readonly size?: Size
   /** It becomes the template of `model`. */
   readonly builds?: true
   /** The job that it is cloned for; none for the pool. */
@@ -21,7 +23,7 @@ export interface Conception {
 }
 
 export const newborn = (
-  { id, template, model, builds, poolName, ip, claim, now }: Conception,
+  { id, template, model, builds, poolName, ip, size, claim, now }: Conception,
   times: TimeSettings
 ): Vm => {
   const state: VmState = {
@@ -38,7 +40,7 @@ export const newborn = (
     poolName,
     ip,
     generation: 0,
-    size: undefined,
+    size,
     createdAt: now,
     facts: undefined,
     state,

@@ -38,7 +38,7 @@ import {
   cloned
 } from "./moves.ts"
 import type { StateTag, Vm, VmState } from "./State.ts"
-import { claimOf, clonedForJob, reachable, unreachableReason } from "./State.ts"
+import { claimOf, clonedForJob, poolSize, reachable, unreachableReason } from "./State.ts"
 import type { Cell, Env, Row, Step } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
@@ -121,7 +121,9 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
   Provisioned: row<"Provisioned">("off, ready for a job")(
     {
       Reserve: cell(["Reserved"], "leased for a job", (vm, { claim }, env) =>
-        enter(vm, { _tag: "Reserved", claim, cancelled: undefined }, env, { actions: [{ _tag: "PoolShrank" }] })
+        enter({ ...vm, size: poolSize(vm) }, { _tag: "Reserved", claim, cancelled: undefined }, env, {
+          actions: [{ _tag: "PoolShrank" }]
+        })
       ),
       Seen: seen(
         ["Reaping", "Provisioned", "Booting", "Settling", "Renamed", "Running", "Preparing", "Converting"],
