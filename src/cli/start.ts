@@ -26,7 +26,7 @@ const transports = Layer.mergeAll(
 /** Everything that stands while the hatchery runs; what is named last is there first and goes last. */
 const layerOf = (config: Config) => {
   const telemetry = Layer.mergeAll(Tracing.layer, Metrics.layer(config.settings.cds.name)).pipe(
-    Layer.provideMerge(Log.layer(config.log))
+    Layer.provideMerge(Log.layer(config.log, config.settings.cds.name))
   )
   return Server.layer.pipe(
     Layer.provideMerge(hatchery),

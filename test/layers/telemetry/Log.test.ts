@@ -11,7 +11,7 @@ const written = (settings: Partial<LogSettings>) =>
     yield* Effect.logInfo("machine", "is ready").pipe(Effect.annotateLogs({ vm: "vm-9", ip: "10.0.0.1", note: "a b" }))
     yield* Effect.logWarning("two\nlines").pipe(Effect.annotateLogs({ forged: "x\n2026 [INFO] y" }))
     return { out: yield* TestConsole.logLines, err: yield* TestConsole.errorLines }
-  }).pipe(Effect.provide(Layer.merge(TestConsole.layer, layer({ ...defaultLog, ...settings }))))
+  }).pipe(Effect.provide(Layer.merge(Layer.fresh(TestConsole.layer), layer({ ...defaultLog, ...settings }))))
 
 describe("the log", () => {
   it.effect("is text on standard error: date, level, message, sorted fields", () =>
@@ -42,6 +42,15 @@ describe("the log", () => {
           { level: "warn", msg: "two\nlines", time: "1970-01-01T00:00:00.000Z", forged: "x\n2026 [INFO] y" }
         ]
       )
+    })
+  )
+
+  it.effect("prints the fields that are chosen, and leaves out the lines that are not wanted, in text alone", () =>
+    Effect.gen(function* () {
+      const chosen = { textFields: ["vm"], skipTextFields: [["forged", "x\n2026 [INFO] y"]] } as const
+      assert.deepStrictEqual((yield* written(chosen)).err, ["1970-01-01 00:00:00 [INFO] machine is ready vm=vm-9"])
+      assert.strictEqual((yield* written({ ...chosen, format: "json" })).err.length, 2)
+      assert.strictEqual((yield* written({ skipTextFields: [["vm", "vm-8"]] })).err.length, 2)
     })
   )
 
