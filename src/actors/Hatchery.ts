@@ -3,6 +3,7 @@
  * inventory's news to the machines' actors.
  */
 import { Clock, Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { parse } from "../schema/Annotation.ts"
 import { readable, unreadableReason } from "../schema/Machine.ts"
 import type { MachineFacts, MachineId } from "../schema/Machine.ts"
 import type { ConfigInvalid } from "../schema/Errors.ts"
@@ -28,6 +29,9 @@ import { send } from "./Vm.ts"
 
 /** States in which a stop would leave a job between two hands; a drain waits for these to pass. */
 const inBetween: ReadonlySet<StateTag> = new Set(["Reserved", "Renamed", "Returning"])
+
+/** What was being reaped comes last: its job may be at work on another machine by now. */
+const wasReaped = ({ annotation }: MachineFacts): number => Number(parse(annotation)?.journal?.state === "reaping")
 
 export class Hatchery extends Context.Service<
   Hatchery,
@@ -60,13 +64,13 @@ export class Hatchery extends Context.Service<
       const workerModels = yield* WorkerModels
       const adopted = yield* Deferred.make<void>()
 
-      /** Two machines with one address or one job: the one that came later to it goes (promise 1). */
+      /** Two machines with one address or one job: the one that came later to it goes (promise 1), unless the other goes anyway. */
       const rival = (vm: Vm): string | undefined => {
         const job = claimOf(vm.state)?.jobId
         for (const { id, vm: other } of registry.machines.values()) {
           if (id === vm.id) continue
           if (vm.ip !== undefined && other.ip === vm.ip) return `its address ${vm.ip} belongs to ${nameOf(other)}`
-          if (job !== undefined && job !== "" && claimOf(other.state)?.jobId === job)
+          if (job !== undefined && job !== "" && other.state._tag !== "Reaping" && claimOf(other.state)?.jobId === job)
             return `its job is on ${nameOf(other)}`
         }
         return undefined
@@ -101,7 +105,9 @@ export class Hatchery extends Context.Service<
 
       const adoptAll = Effect.gen(function* () {
         const { machines } = yield* inventory.view
-        const oldestFirst = [...machines.values()].toSorted((a, b) => (a.createdAt ?? 0) - (b.createdAt ?? 0))
+        const oldestFirst = [...machines.values()].toSorted(
+          (a, b) => wasReaped(a) - wasReaped(b) || (a.createdAt ?? 0) - (b.createdAt ?? 0)
+        )
         for (const facts of oldestFirst) if (!registry.machines.has(facts.id)) yield* adopt(facts)
         yield* Deferred.succeed(adopted, undefined)
       })

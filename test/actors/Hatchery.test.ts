@@ -135,6 +135,32 @@ describe("a restart", () => {
       assert.deepStrictEqual(yield* faults(world, 2), [])
     }).pipe(seeded("rivals"))
   )
+
+  it.effect("leaves a worker alone whose job is still written on an older machine that was being reaped", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      const [left] = world.vcenter.addForeign({ count: 1, prefix: "left", poweredOn: false })
+      const first = yield* enter(world)
+      yield* TestClock.adjust("3 minutes")
+      const [id = ""] = yield* world.cds.enqueue({ durationMs: 3_600_000 })
+      yield* TestClock.adjust("3 minutes")
+      assert.strictEqual((yield* world.cds.job(id))?.status, "Building")
+      yield* first.kill
+      const workerName = "left-before"
+      const journal = { v: 1, state: "reaping", generation: 3, instance: "first", name: "left", since: "" } as const
+      const reaped = { workerName, jobId: id, workerStartTime: 1, journal: { ...journal, worker: workerName } }
+      world.vcenter.others.rename(left?.value ?? "", "left")
+      world.vcenter.others.annotate(left?.value ?? "", goMachine(reaped))
+      yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual((yield* world.cds.job(id))?.status, "Building")
+      assert.lengthOf(
+        ours(world).filter((machine) => jobOn(machine) === id && machine.power === "poweredOn"),
+        1
+      )
+      assert.notInclude(refs(ours(world)), left?.value ?? "")
+    }).pipe(seeded("left before"))
+  )
 })
 
 /** Two jobs, a process killed so many milliseconds after they came, and another one that ends it all. */

@@ -85,6 +85,7 @@ const reaping = (reason: string, claim: Claim | undefined, since: number): Proof
 const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal, env: Env): Proof => {
   const since = Date.parse(journal.since) || env.now
   const claim = claimFrom(annotation, journal, since)
+  const reason = journal.reason ?? "it was being reaped"
   switch (journal.state) {
     case "booting":
       // Off, a clone for a job may be on its way to its first boot: the task that made it powers it on.
@@ -96,7 +97,7 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
     case "provisioned":
       return off(facts)
         ? { state: { _tag: "Provisioned" }, since }
-        : reaping("it was found powered on in the pool", undefined, since)
+        : reaping("it was found powered on in the pool", claim, since)
     case "renamed":
       return claim === undefined
         ? reaping("it carries a claim without a job", undefined, since)
@@ -113,13 +114,22 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
         ? { state: { _tag: "Converting" }, since }
         : reaping("it was found powered on on its way to be a template", undefined, since)
     case "reaping":
+      if (!off(facts) && mayBeAtWork(claim, journal))
+        return { state: { _tag: "Running", claim, signedIn: false, resumed: true, overdue: true }, since, reason }
       return {
         state: { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : (journal.settlement ?? "release") },
         since,
-        reason: journal.reason ?? "it was being reaped"
+        reason
       }
   }
 }
+
+/**
+ * Its removal was decided before, for a reason that may not hold: CDS is asked first whether its worker is at work (promise 4). A job whose time
+ * is over, or that is none of ours, needs no asking.
+ */
+const mayBeAtWork = (claim: Claim | undefined, { settlement = "release" }: Journal): claim is Claim =>
+  claim !== undefined && claim.jobId !== "" && settlement === "release"
 
 const claimFrom = (annotation: Annotation, journal: Journal, since: number): Claim | undefined =>
   annotation.jobId === undefined || annotation.workerName === undefined

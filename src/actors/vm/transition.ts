@@ -249,7 +249,7 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       SignedIn: cell(["Running"], "CDS knows the worker: its TTL counts from its claim", (vm, _, env) => {
         if (vm.state.signedIn) return stay(vm)
         const state: VmState = { ...vm.state, signedIn: true }
-        return stay({ ...vm, state, deadline: vm.state.claim.startedAt + env.times.workerTtlMs })
+        return stay({ ...vm, state, deadline: Math.max(env.now, vm.state.claim.startedAt + env.times.workerTtlMs) })
       }),
       Exited: cell(
         ["Running", "Reaping"],

@@ -52,6 +52,11 @@ describe("a machine that carries our key", () => {
     assert.match(found.reason ?? "", /powered on in the pool/)
   })
 
+  it("that is on in the pool with a job keeps the job until it is off", () => {
+    const found = adopted({ annotation: written("provisioned", { claim }), ...worker })
+    assert.deepStrictEqual(found.state, { _tag: "Reaping", claim, settlement: "release" })
+  })
+
   it("takes its claim up again, whatever its power: CDS is asked about the job before it is taken", () => {
     for (const power of ["poweredOff", "poweredOn"] as const) {
       const vm = adopted({ annotation: written("renamed"), name: claim.workerName, power })
@@ -80,6 +85,21 @@ describe("a machine that carries our key", () => {
       claim: undefined,
       settlement: "none"
     })
+  })
+
+  it("that is on is not reaped for a worker that CDS was not asked about, except where its time is over or it has no job", () => {
+    const reap = { claim, reason: "its worker did not sign in", settlement: "release" } as const
+    const vm = adopted({ annotation: written("reaping", reap), ...on })
+    const asked = { _tag: "Running", claim, signedIn: false, resumed: true, overdue: true } as const
+    assert.deepStrictEqual(vm.state, asked)
+    assert.strictEqual(vm.reason, reap.reason)
+    for (const settlement of ["fail", "none"] as const)
+      assert.deepStrictEqual(adopted({ annotation: written("reaping", { ...reap, settlement }), ...on }).state, {
+        _tag: "Reaping",
+        claim,
+        settlement
+      })
+    assert.strictEqual(adopted({ annotation: written("reaping"), ...on }).state._tag, "Reaping")
   })
 
   it("brings back its pool name, address, template, size, generation and the time of its state", () => {

@@ -257,6 +257,13 @@ describe("a machine with a job", () => {
     assert.strictEqual(again.vm.deadline, working.vm.deadline)
   })
 
+  it("whose worker's time was over before it was known to have signed in ends now, and not in the past", () => {
+    const late = { _tag: "Running", claim, signedIn: false, resumed: true } as const
+    const overTime = now + 2 * times.workerTtlMs
+    const found = after(machine(late), { _tag: "SignedIn" }, { ...env, now: overTime })
+    assert.strictEqual(found.vm.deadline, overTime)
+  })
+
   it("is not reaped when its time to sign in is over, before CDS has said that it has not", () => {
     const overdue = after(machine(states.running), deadline)
     assert.deepStrictEqual(overdue.vm.state, states.overdue)
