@@ -13,6 +13,7 @@ import { Predecessor } from "../actors/Predecessor.ts"
 import { Reaper } from "../actors/Reaper.ts"
 import { Registrar } from "../actors/Registrar.ts"
 import { Registry } from "../actors/Registry.ts"
+import * as Rival from "../actors/Rival.ts"
 import { Signals } from "../actors/Signals.ts"
 import { WorkerModels } from "../actors/WorkerModels.ts"
 import { WorkerPool } from "../actors/WorkerPool.ts"
@@ -53,6 +54,7 @@ export const actors = Hatchery.layer.pipe(
   Layer.provideMerge(MonitorLive.layer(version)),
   Layer.provideMerge(parts),
   Layer.provideMerge(Predecessor.layer),
+  Layer.provideMerge(Rival.layer),
   Layer.provideMerge(WorkerPool.layer),
   Layer.provideMerge(Registry.layer),
   Layer.provideMerge(WorkerModels.layer),

@@ -73,5 +73,7 @@ export class Inventory extends Context.Service<
     readonly doubt: Effect.Effect<Doubt | undefined>
     /** Waits until there is no doubt. */
     readonly certain: Effect.Effect<void>
+    /** The view is in doubt for this reason, whatever it shows, until `undefined` takes that back. */
+    readonly distrust: (reason: string | undefined) => Effect.Effect<void>
   }
 >()("rookery/services/Inventory") {}

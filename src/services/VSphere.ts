@@ -54,7 +54,7 @@ export class VSphere extends Context.Service<
     readonly validate: Effect.Effect<void, ConfigInvalid>
     /**
      * The template of that name in the mirror, to be cloned. Fails with kind `gone` when there is none, `invalid` when the name is ambiguous, `busy`
-     * while the datastore has too little room for a clone.
+     * while the datastore has too little room for a clone, or the inventory is in doubt.
      */
     readonly template: (name: string) => Effect.Effect<TemplateFacts, VSphereError>
     /**

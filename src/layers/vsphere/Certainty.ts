@@ -4,7 +4,7 @@ import type { Doubt } from "../../services/Inventory.ts"
 import { configProblem } from "./configProblem.ts"
 import type { Mirror } from "./Mirror.ts"
 
-type DoubtKind = "shrunken" | "incomplete" | "old"
+type DoubtKind = "distrusted" | "shrunken" | "incomplete" | "old"
 
 interface KnownDoubt extends Doubt {
   readonly kind: DoubtKind
@@ -15,6 +15,7 @@ export class Certainty {
   goodAt = 0
 
   private trouble: string | undefined
+  private distrusted: string | undefined
   private known: KnownDoubt | undefined
   private readonly waiting = new Set<Deferred.Deferred<void>>()
   private readonly mirror: Mirror
@@ -54,6 +55,13 @@ export class Certainty {
       return isNew && !endsTheStart
         ? Effect.andThen(Effect.logWarning(`no inventory from vCenter: ${trouble}`), this.changed)
         : this.changed
+    })
+  }
+
+  distrust(reason: string | undefined): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.distrusted = reason
+      return this.changed
     })
   }
 
@@ -106,6 +114,7 @@ export class Certainty {
   private judge(now: number): KnownDoubt | undefined {
     const { mirror, viewAgeMs } = this
     const because = this.trouble === undefined ? "" : `: ${this.trouble}`
+    if (this.distrusted !== undefined) return { kind: "distrusted", reason: this.distrusted, since: now }
     if (mirror.suspects.size > 0)
       return {
         kind: "shrunken",

@@ -254,7 +254,8 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
           )
         ),
       doubt: certainty.doubt,
-      certain: certainty.certain
+      certain: certainty.certain,
+      distrust: (reason) => certainty.distrust(reason)
     })
   })
 )

@@ -53,11 +53,15 @@ const make = Effect.gen(function* () {
   })
 
   /** Nothing is refused for a figure that cannot be read. */
-  const haveRoom = Effect.flatMap(inventory.resources, ({ freeSpace }) => {
+  const mayClone = Effect.gen(function* () {
+    const doubt = yield* inventory.doubt
+    if (doubt !== undefined) return yield* busy(`the inventory is in doubt: ${doubt.reason}`)
+    const { freeSpace } = yield* inventory.resources
     const free = Math.floor((freeSpace ?? Infinity) / 2 ** 30)
-    if (free >= minFreeDatastoreGB) return Effect.void
-    const message = `the datastore has ${free} GB free, less than hatchery.vsphere.rookery.minFreeDatastoreGB = ${minFreeDatastoreGB}`
-    return Effect.fail(new VSphereError({ operation: "CloneVM_Task", kind: "busy", message }))
+    if (free >= minFreeDatastoreGB) return
+    return yield* busy(
+      `the datastore has ${free} GB free, less than hatchery.vsphere.rookery.minFreeDatastoreGB = ${minFreeDatastoreGB}`
+    )
   })
 
   const sendClone = Effect.fnUntraced(function* (
@@ -126,7 +130,7 @@ const make = Effect.gen(function* () {
           (error) => Effect.fail(retold(error, { message: `${provisionKey} = ${name}: ${error.message}` }))
         )
       )
-      yield* haveRoom
+      yield* mayClone
       const { snapshot } = yield* templates.hardwareOf(facts).pipe(Effect.mapError(callFailed("RetrievePropertiesEx")))
       const size = { cpus: facts.numCpu, memoryMB: facts.memoryMB }
       return { ref: facts.ref, name, size, linked: snapshot !== undefined }
@@ -154,6 +158,8 @@ const provisionKey = "hatchery.vsphere.workerProvisioning.modelVMWare"
 const isGone = (error: VSphereError): boolean => error.kind === "gone"
 
 const told = (error: VimError): string => (error._tag === "VimFault" ? error.message : error.reason)
+
+const busy = (message: string) => Effect.fail(new VSphereError({ operation: "CloneVM_Task", kind: "busy", message }))
 
 const notPlaced = (error: VimError | ConfigInvalid): VSphereError =>
   error._tag === "ConfigInvalid"
