@@ -32,12 +32,13 @@ export class Disks {
   })
 }
 
-/** In the order of the schema. A disk that is edited is known by its key and its file. */
+/** In the order of the schema. A disk that is edited is known by its key and its file; its size counts in bytes, the schema wants it in KB as well. */
 const grown = ({ _type, key, backing, controllerKey, unitNumber }: Device, capacityInKB: number): WireValue => ({
   _type,
   key,
   ...(backing === undefined ? {} : { backing: backing as WireValue }),
   ...(controllerKey === undefined ? {} : { controllerKey }),
   ...(unitNumber === undefined ? {} : { unitNumber }),
-  capacityInKB
+  capacityInKB,
+  capacityInBytes: capacityInKB * 1024
 })

@@ -61,7 +61,8 @@ describe("a flavor's disk size", () => {
         "backing",
         "controllerKey",
         "unitNumber",
-        "capacityInKB"
+        "capacityInKB",
+        "capacityInBytes"
       ])
     }).pipe(Effect.provide(full))
   )

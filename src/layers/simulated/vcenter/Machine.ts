@@ -122,7 +122,8 @@ const devices = (machine: Machine): WireValue => [
     },
     controllerKey: 1000,
     unitNumber: 0,
-    capacityInKB: machine.diskKB
+    capacityInKB: machine.diskKB,
+    capacityInBytes: machine.diskKB * 1024
   },
   ...machine.cards.map((card, index) => ({
     _type: card.type,

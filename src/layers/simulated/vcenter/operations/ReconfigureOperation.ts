@@ -32,13 +32,13 @@ export const readConfig = (config: WireValue, cores: number, cpus: number): Part
   }
 }
 
-/** Its disk after the changes of devices. Refuses with InvalidDeviceSpec to shrink it, and to resize one that is shared. */
+/** Its disk after the changes of devices, whose size counts in bytes. Refuses with InvalidDeviceSpec to shrink it, and to resize one that is shared. */
 export const withDisk = ({ diskKB, diskShared }: Machine, changes: ReadonlyArray<WireValue>): Partial<Machine> => {
   for (const [deviceIndex, change] of changes.entries()) {
     const { operation, device } = Args.object(change)
-    const { _type, key, capacityInKB } = Args.object(device)
-    const wanted = Args.number(capacityInKB)
-    if (Args.text(_type) !== "VirtualDisk" || wanted === undefined || wanted === diskKB) continue
+    const { _type, key, capacityInBytes } = Args.object(device)
+    const wanted = (Args.number(capacityInBytes) ?? 0) / 1024
+    if (Args.text(_type) !== "VirtualDisk" || wanted === 0 || wanted === diskKB) continue
     const known = Args.text(operation) === "edit" && Args.number(key) === firstDiskKey
     if (!known || diskShared || wanted < diskKB)
       refuse("InvalidDeviceSpec", `Invalid configuration for device '${deviceIndex}'.`, { deviceIndex })
