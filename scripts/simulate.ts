@@ -9,7 +9,7 @@ import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { keep } from "../test/simulation/keep.ts"
 import { many } from "../test/simulation/many.ts"
-import { troubles } from "../test/simulation/plan.ts"
+import { allTroubles } from "../test/simulation/plan.ts"
 import { run } from "../test/simulation/run.ts"
 import { failure, type Outcome, Summary } from "../test/simulation/summary.ts"
 
@@ -35,7 +35,7 @@ const first = number("seed", values.seed)
 const runs = number("runs", values.runs)
 const jobs = values.jobs === undefined ? undefined : number("jobs", values.jobs)
 const without = values.without.split(",")
-const only = (values.only?.split(",") ?? Object.keys(troubles)).filter((kind) => !without.includes(kind))
+const only = (values.only?.split(",") ?? Object.keys(allTroubles)).filter((kind) => !without.includes(kind))
 
 /** So many runs, then a line. */
 const progressEvery = 100

@@ -56,6 +56,8 @@ export interface Stage {
   readonly unexplained: Map<string, number>
   /** When somebody outside did something to a machine, by its reference, milliseconds. */
   readonly meddled: Map<string, number>
+  /** Machines that nobody here owns, by reference: since when, milliseconds, as it was looked at. */
+  readonly nobodysSince: Map<string, number>
   /** What waits for a machine to come into some state. */
   readonly strikes: Array<Strike>
   /** The strikes that fell, with their moments. */
@@ -142,6 +144,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     doomed: new Set(),
     unexplained: new Map(),
     meddled: new Map(),
+    nobodysSince: new Map(),
     strikes: [],
     struck: [],
     foreign: new Map(),
@@ -156,6 +159,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
   yield* strikeAsArmed(stage)
   for (const options of plan.foreign) vcenter.addForeign(options)
   for (const model of plan.v1?.models ?? []) yield* cds.addModel({ password: "worker", ...model })
+  for (const model of plan.v1?.modelsAsCode ?? []) yield* cds.addModelAsCode(model)
   rememberForeign(stage)
   yield* vcenter.inject({ _tag: "Save" })
   return stage

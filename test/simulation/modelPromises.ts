@@ -17,9 +17,11 @@ const living = ({ cds }: Stage): ReadonlyMap<string, ModelRecord> =>
 /** A pool of a V1 model that has no machines until somebody changes the model. */
 export const isLeftAlone = (stage: Stage, pool: string): boolean => pool.includes("/") && !living(stage).has(pool)
 
-/** A V1 job waits for ever where the model that it names is left alone. */
+/** A V1 job waits for ever where the model that it names is left alone, and where it asks for what no machine of vSphere has. */
 export const isHopeless = (stage: Stage, { id }: AnyJob): boolean => {
-  const named = stage.cds.state.v1.jobs.get(id)?.requirements.find(({ type }) => type === "model")?.value
+  const { requirements } = stage.cds.state.v1.jobs.get(id) ?? { requirements: [] }
+  if (requirements.some(({ type }) => type === "service")) return true
+  const named = requirements.find(({ type }) => type === "model")?.value
   return named !== undefined && ![...living(stage).values()].some(({ draft }) => named === draft.name)
 }
 

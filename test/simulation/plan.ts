@@ -4,7 +4,7 @@
  */
 import type { Effect } from "effect"
 import type { ForeignOptions } from "../../src/layers/simulated/vcenter/Estate.ts"
-import type { ModelOrder } from "../../src/layers/simulated/cds/v1/Order.ts"
+import type { ModelAsCodeOrder, ModelOrder } from "../../src/layers/simulated/cds/v1/Order.ts"
 import type { PartialOptions } from "../../src/layers/simulated/vcenter/Options.ts"
 import { defaults } from "../../src/schema/Config.ts"
 import type { NetworkSettings, SettingsShape } from "../../src/schema/Settings.ts"
@@ -16,6 +16,7 @@ import { jobs } from "./happenings/jobs.ts"
 import { people } from "./happenings/people.ts"
 import { processes } from "./happenings/processes.ts"
 import { strikes } from "./happenings/strikes.ts"
+import { asCode, jobsV1, models as modelsV1, troublesV1 } from "./happenings/v1.ts"
 import { vcenter } from "./happenings/vcenter.ts"
 import type { Stage } from "./Stage.ts"
 
@@ -46,6 +47,7 @@ export interface SitePlan {
 /** The V1 side of CDS. */
 export interface PlanV1 {
   readonly models: ReadonlyArray<ModelOrder>
+  readonly modelsAsCode?: ReadonlyArray<ModelAsCodeOrder>
   /** The first hatchery has a V1 token and no other. */
   readonly alone?: boolean | undefined
 }
@@ -65,8 +67,16 @@ export interface Plan {
   readonly happenings: ReadonlyArray<Happening>
 }
 
-/** What may go wrong, all kinds by name. */
+/** What may go wrong without V1, all kinds by name. */
 export const troubles: Kinds = { ...vcenter, ...guests, ...cds, ...people, ...processes, ...strikes }
+
+/** All that may go wrong, those of V1 too. */
+export const allTroubles: Kinds = { ...troubles, ...troublesV1 }
+
+/** Seeds below play what they played before there was V1: some of them are kept for it. */
+const firstV1 = 100_000
+/** So many of the runs from there on have V1. */
+const v1Share = 0.3
 
 /** In so many runs nothing goes wrong but what strikes machines in some state, and that more often. */
 const strikingShare = 0.4
@@ -171,19 +181,54 @@ const happen = (dice: Dice, kinds: Kinds, names: ReadonlyArray<string>, times: R
     return { at, kind, ...kinds[kind]!(dice) }
   })
 
-/** The plan of a seed. `choice`: no other kinds of trouble than these. */
-export const draw = (seed: number, choice: ReadonlyArray<string> = Object.keys(troubles)): Plan => {
+/** The V1 side of a run, with dice of its own: what else happens does not depend on it. */
+const drawV1 = (seed: number, calmAt: number, choice: ReadonlyArray<string>) => {
+  const dice = new Dice(seed ^ 0x56_31_56_31)
+  if (seed < firstV1 || !dice.chance(v1Share)) return undefined
+  const modelProvision = modelsV1.flatMap(({ name }) =>
+    dice.chance(0.5) ? [{ modelPath: `shared.infra/${name}`, number: dice.between(0, 2) }] : []
+  )
+  const settings = {
+    modelProvision,
+    maxConcurrentRegistering: dice.pick([1, 2]),
+    defaultWorkerModelsV2: [{ model: `${asCode.path}@${asCode.branch}`, binaries: [] }]
+  }
+  const times = { registerMs: dice.seconds(20, 120), templateMs: dice.minutes(5, 15) }
+  const work = happen(dice, jobsV1, Object.keys(jobsV1), moments(dice, 0, calmAt, dice.seconds(60, 200)))
+  const trouble =
+    choice.length === 0
+      ? []
+      : happen(dice, troublesV1, allowed(dice, choice), moments(dice, 20_000, calmAt, dice.seconds(20, 120)))
+  return { plan: { models: modelsV1, modelsAsCode: [asCode] }, settings, times, happenings: [...work, ...trouble] }
+}
+
+const withV1 = ({ settings, networks }: SitePlan, v1: Exclude<ReturnType<typeof drawV1>, undefined>): SitePlan => ({
+  networks,
+  settings: { ...settings, ...v1.settings, times: { ...defaults.times, ...settings.times, ...v1.times } }
+})
+
+/** The plan of a seed. `chosen`: no other kinds of trouble than these. */
+export const draw = (seed: number, chosen: ReadonlyArray<string> = Object.keys(allTroubles)): Plan => {
+  const choice = chosen.filter((kind) => kind in troubles)
   const dice = new Dice(seed)
   const calmAt = dice.minutes(10, 30)
-  const site = siteOf(dice, 0)
+  const ownSite = siteOf(dice, 0)
   const neighbour = dice.chance(0.35) ? siteOf(dice, 1) : undefined
   const world = { vcenter: vcenterOf(dice), latencyMs: dice.pick([0, 4, 40, 400]), foreign: foreignOf(dice) }
   const work = happen(dice, jobs, Object.keys(jobs), moments(dice, 0, calmAt, dice.seconds(40, 160)))
   const struck = choice.filter((kind) => kind in strikes)
   const trouble =
-    struck.length > 0 && dice.chance(strikingShare)
-      ? happen(dice, troubles, allowed(dice, struck), moments(dice, 1_000, calmAt, dice.seconds(8, 60)))
-      : happen(dice, troubles, allowed(dice, choice), moments(dice, 20_000, calmAt, dice.seconds(15, 120)))
-  const happenings = [...work, ...trouble].toSorted((a, b) => a.at - b.at)
-  return { seed, site, v1: undefined, neighbour, ...world, calmAt, happenings }
+    choice.length === 0
+      ? []
+      : struck.length > 0 && dice.chance(strikingShare)
+        ? happen(dice, troubles, allowed(dice, struck), moments(dice, 1_000, calmAt, dice.seconds(8, 60)))
+        : happen(dice, troubles, allowed(dice, choice), moments(dice, 20_000, calmAt, dice.seconds(15, 120)))
+  const v1 = drawV1(
+    seed,
+    calmAt,
+    chosen.filter((kind) => kind in troublesV1)
+  )
+  const site = v1 === undefined ? ownSite : withV1(ownSite, v1)
+  const happenings = [...work, ...trouble, ...(v1?.happenings ?? [])].toSorted((a, b) => a.at - b.at)
+  return { seed, site, v1: v1?.plan, neighbour, ...world, calmAt, happenings }
 }

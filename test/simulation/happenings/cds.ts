@@ -20,7 +20,7 @@ const paths = [
 
 const times = (dice: Dice): number => dice.pick([1, 1, 3, 10, 40])
 
-const faulty = (fault: Fault): Deed => ({
+export const faulty = (fault: Fault): Deed => ({
   text: JSON.stringify(fault),
   does: (stage) => Effect.andThen(troubled(stage, 60_000), stage.cds.fault(fault))
 })

@@ -8,7 +8,7 @@ import { rememberForeign } from "../Stage.ts"
 type Act = (others: OtherPeople, machine: string) => boolean
 
 /** vCenter refuses people too: a name that is taken, a machine that is on. */
-const attempted = (act: () => boolean): boolean => {
+export const attempted = (act: () => boolean): boolean => {
   try {
     return act()
   } catch {

@@ -36,6 +36,7 @@ export const flows: Flows = {
     ...registration,
     times: { workerRegistrationTtlMs: 60_000 },
     before: [workersRegister({ neverRegisters: true })],
+    cellsFrom: "PUT /worker/model/shared.infra/build-env/error",
     steps: [told, settled],
     passes: ["Running → Reaping", "Reaping → Reaped"]
   }

@@ -19,6 +19,8 @@ const known: Step = { text: "there is a V2 model as code", does: ({ cds }) => cd
 const readyByDefault = [known, ...ready]
 
 const ofTheModel = jobV1({ model: model.name })
+/** How a job comes to its worker is in other flows. */
+const started = "StartProgramInGuest"
 const run = ["Powered → Running", "Running → Reaping", "Reaping → Reaped"]
 const claimed = ["Provisioned → Reserved", "Reserved → Renamed", "Renamed → Powered"]
 
@@ -68,6 +70,7 @@ export const flows: Flows = {
     ...byDefault,
     before: readyByDefault,
     steps: [jobV1(), claimBegun, stolen, settled],
+    cellsFrom: "POST /queue/workflows/1/book",
     passes: ["Renamed → Returning", "Returning → Provisioned", "Renamed → Powered"]
   },
   "the pool of a V1 model shrinks": {
@@ -82,6 +85,7 @@ export const flows: Flows = {
     times: { workerRegistrationTtlMs: minute },
     before: readyByDefault,
     steps: [jobV1({}, { neverRegisters: true }), settled],
+    cellsFrom: started,
     passes: ["Running → Reaping", "Reaping → Reaped"]
   },
   "a V1 job that nobody's machine gets to run": {
@@ -90,14 +94,17 @@ export const flows: Flows = {
     times: { workerRegistrationTtlMs: minute },
     before: readyByDefault,
     steps: [jobV1({}, { neverRegisters: true }), jobs("Fail"), settled],
+    cellsFrom: started,
     passes: ["Running → Reaping", "Reaping → Reaped"],
-    ends: ["Fail"]
+    // Another process knows nothing of the failure, and tries again.
+    ends: ["Fail", "Success"]
   },
   "a V1 worker that is busy when its TTL is over": {
     ...byDefault,
     times: { workerTtlMs: 2 * minute },
     before: readyByDefault,
     steps: [jobV1({ durationMs: 60 * minute }), jobs("Fail"), settled],
+    cellsFrom: started,
     passes: ["Running → Reaping", "Reaping → Reaped"],
     ends: ["Fail"]
   },
