@@ -47,6 +47,9 @@ const refusal = (text: string, strict = false): string =>
     onFailure: (invalid) => invalid.message
   })
 
+const attempts = (value: number) =>
+  config(file("", "", `maxAttemptsNumberBeforeFailure = ${value}`)).settings.maxAttempts
+
 describe("a configuration file", () => {
   it("takes the defaults of the specification for absent keys", () => {
     const { settings, warnings } = config(file())
@@ -151,6 +154,10 @@ describe("a configuration file", () => {
       config(file("", "", "maxWorker = 3\nmaxConcurrentProvisioning = 0")).settings.maxConcurrentProvisioning,
       3
     )
+  })
+
+  it("takes no attempts before failure for the default, as the Go hatchery does, and -1 for no limit", () => {
+    assert.deepStrictEqual([0, 3, -1].map(attempts), [5, 3, -1])
   })
 
   it("reads flavors as a list and as a map, and knows the default one without regard to case", () => {

@@ -41,12 +41,13 @@ const readLimits = (provision: Section): Limits => {
     return value
   }
   const concurrent = within("maxConcurrentProvisioning", defaults.maxConcurrentProvisioning, 0)
+  const attempts = provision.whole("maxAttemptsNumberBeforeFailure", defaults.maxAttempts, { min: -1 })
   const registering = within("maxConcurrentRegistering", defaults.maxConcurrentRegistering, -1)
   return {
     maxWorker,
     maxConcurrentProvisioning: concurrent === 0 ? Math.min(defaults.maxConcurrentProvisioning, most) : concurrent,
     maxConcurrentRegistering: registering === 0 ? Math.min(defaults.maxConcurrentRegistering, most) : registering,
-    maxAttempts: provision.whole("maxAttemptsNumberBeforeFailure", defaults.maxAttempts, { min: -1 })
+    maxAttempts: attempts === 0 ? defaults.maxAttempts : attempts
   }
 }
 
