@@ -16,11 +16,12 @@ import { VSphere } from "../services/VSphere.ts"
 import { Dispatcher } from "./Dispatcher.ts"
 import { Heart } from "./Heart.ts"
 import { Nursery } from "./Nursery.ts"
+import { Parts } from "./Parts.ts"
 import { Predecessor } from "./Predecessor.ts"
 import { Reaper } from "./Reaper.ts"
 import { Registrar } from "./Registrar.ts"
 import { Registry } from "./Registry.ts"
-import { supervised, type GaveUp } from "./Supervisor.ts"
+import type { GaveUp } from "./Supervisor.ts"
 import { WorkerModels } from "./WorkerModels.ts"
 import { prove } from "./vm/prove.ts"
 import { claimOf, nameOf, type StateTag, type Vm } from "./vm/State.ts"
@@ -55,6 +56,7 @@ export class Hatchery extends Context.Service<
       const ips = yield* IpPool
       const log = yield* EventLog
       const nursery = yield* Nursery
+      const { run: part } = yield* Parts
       const predecessor = yield* Predecessor
       const reaper = yield* Reaper
       const registrar = yield* Registrar
@@ -135,10 +137,10 @@ export class Hatchery extends Context.Service<
         Deferred.await(adopted),
         Effect.all(
           [
-            supervised("Dispatcher")(dispatcher.run),
-            Effect.andThen(predecessor.settled, supervised("Nursery")(nursery.run)),
-            supervised("Reaper")(reaper.run),
-            Effect.andThen(predecessor.settled, supervised("Registrar")(registrar.run))
+            part("Dispatcher")(dispatcher.run),
+            Effect.andThen(predecessor.settled, part("Nursery")(nursery.run)),
+            part("Reaper")(reaper.run),
+            Effect.andThen(predecessor.settled, part("Registrar")(registrar.run))
           ],
           { concurrency: "unbounded", discard: true }
         )
@@ -160,11 +162,11 @@ export class Hatchery extends Context.Service<
       const run = Effect.scoped(
         Effect.gen(function* () {
           yield* Effect.all([vsphere.validate, cds.signin], { concurrency: "unbounded", discard: true })
-          const news = supervised("Router")(Stream.runForEach(inventory.changes, route))
+          const news = part("Router")(Stream.runForEach(inventory.changes, route))
           // These outlive the others: a drain needs the news.
           const routing = yield* Effect.forkScoped(news)
-          const beating = yield* Effect.forkScoped(supervised("Heart")(heart.run))
-          const models = yield* Effect.forkScoped(supervised("WorkerModels")(workerModels.run))
+          const beating = yield* Effect.forkScoped(part("Heart")(heart.run))
+          const models = yield* Effect.forkScoped(part("WorkerModels")(workerModels.run))
           return yield* Effect.all([parts, Fiber.join(routing), Fiber.join(beating), Fiber.join(models)], {
             concurrency: "unbounded",
             discard: true

@@ -10,6 +10,7 @@ import { Monitor, type MachineRow } from "../services/Monitor.ts"
 import { Settings } from "../services/Settings.ts"
 import { Dispatcher } from "./Dispatcher.ts"
 import { makeGauges } from "./Gauges.ts"
+import { Parts } from "./Parts.ts"
 import { Registry } from "./Registry.ts"
 import { claimOf, nameOf, type Vm } from "./vm/State.ts"
 import { WorkerPool } from "./WorkerPool.ts"
@@ -56,6 +57,7 @@ export const layer = (version: string) =>
       const dispatcher = yield* Dispatcher
       const inventory = yield* Inventory
       const ips = yield* IpPool
+      const parts = yield* Parts
       const registry = yield* Registry
       const settings = yield* Settings
       const workerPool = yield* WorkerPool
@@ -75,6 +77,9 @@ export const layer = (version: string) =>
           ok("Version", version),
           ok("Uptime", goDuration(now - startedAt)),
           ok("Time", new Date(now).toISOString()),
+          ...[...(yield* parts.running)].map(([name, runs]) =>
+            runs ? ok(`goroutine/${name}`, "Running") : alert(`goroutine/${name}`, "NOT running")
+          ),
           ok("Workers", `${workers}/${max}`),
           doubt === undefined
             ? ok("VirtualMachines", String(registry.machines.size))

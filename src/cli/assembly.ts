@@ -9,6 +9,7 @@ import { Hatchery } from "../actors/Hatchery.ts"
 import { Heart } from "../actors/Heart.ts"
 import * as MonitorLive from "../actors/MonitorLive.ts"
 import { Nursery } from "../actors/Nursery.ts"
+import { Parts } from "../actors/Parts.ts"
 import { Predecessor } from "../actors/Predecessor.ts"
 import { Reaper } from "../actors/Reaper.ts"
 import { Registrar } from "../actors/Registrar.ts"
@@ -58,7 +59,8 @@ export const actors = Hatchery.layer.pipe(
   Layer.provideMerge(WorkerPool.layer),
   Layer.provideMerge(Registry.layer),
   Layer.provideMerge(WorkerModels.layer),
-  Layer.provideMerge(Signals.layer)
+  Layer.provideMerge(Signals.layer),
+  Layer.provideMerge(Parts.layer)
 )
 
 /** A whole hatchery; what it still asks for is `Settings`, `Ids`, `Vim`, `HttpClient` and `CdsSocket`. */

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, type Scope } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
+import { Parts } from "../../src/actors/Parts.ts"
 import * as Telemetry from "../../src/layers/telemetry/Metrics.ts"
 import type { NetworkSettings } from "../../src/schema/Settings.ts"
 import * as Metrics from "../../src/services/Metrics.ts"
@@ -104,6 +105,8 @@ const hatchery = `jobs_count jobs_processed_count spawned_worker_count spawning_
   chan_worker_starter_job_pop pending_workers registering_workers waiting_workers checking_workers building_workers disabled_workers`
 
 const words = (text: string) => text.split(/\s+/)
+
+const counted = (id: string, source: "event" | "poll") => Metrics.sightings({ id, source }).map((one) => one.id)
 
 describe("metrics", () => {
   scene("have CDS's names, each of them", { vcenter: { pool } }, ({ cds }, process) =>
@@ -215,7 +218,6 @@ describe("metrics", () => {
   )
 
   it("count V1 and V2 jobs apart, by where they were seen", () => {
-    const counted = (id: string, source: "event" | "poll") => Metrics.sightings({ id, source }).map((one) => one.id)
     const job = "5b1f6a0e-8f0c-4f4e-9d7c-0a2f6f1e7c11"
     const prefix = "cds_hatchery_"
     assert.deepStrictEqual(counted("777", "poll"), [`${prefix}chan_v1_job_add_count`])
@@ -224,4 +226,45 @@ describe("metrics", () => {
     assert.deepStrictEqual(counted("777", "event"), [received, `${prefix}job_received_in_queue_polling_ws_v1_count`])
     assert.deepStrictEqual(counted(job, "event"), [received, `${prefix}job_received_in_queue_polling_ws_v2_count`])
   })
+})
+
+describe("the monitoring status", () => {
+  scene("has CDS's lines in CDS's order, and so has each heartbeat", {}, ({ cds }, { context, calls }) =>
+    Effect.gen(function* () {
+      const { lines } = yield* Context.get(context, Monitor).status
+      const parts = ["Router", "Heart", "WorkerModels", "Dispatcher", "Reaper", "Nursery", "Registrar"]
+      assert.sameMembers(
+        lines.map(({ component }) => component),
+        ["Version", "Uptime", "Time", ...parts.map((one) => `goroutine/${one}`), "Workers", "VirtualMachines"]
+      )
+      assert.deepStrictEqual(
+        lines.slice(0, 3).map(({ component }) => component),
+        ["Version", "Uptime", "Time"]
+      )
+      assert.deepStrictEqual(
+        lines.slice(-2).map(({ component, value }) => `${component} ${value}`),
+        ["Workers 0/10", "VirtualMachines 2"]
+      )
+      assert.isTrue(lines.every(({ status }) => status === "OK"))
+      const before = calls.length
+      yield* TestClock.adjust("5 minutes")
+      assert.isAtLeast(calls.slice(before).filter((call) => call.includes("heartbeat")).length, 9)
+      assert.deepStrictEqual(yield* cds.violations, [])
+    })
+  )
+})
+
+describe("a part that crashed", () => {
+  it.effect("shows as not running until its next try", () =>
+    Effect.gen(function* () {
+      const parts = yield* Parts
+      let tries = 0
+      const part = Effect.suspend(() => (tries++ === 0 ? Effect.die("a bug") : Effect.never))
+      yield* Effect.forkChild(parts.run("Loop")(part))
+      yield* Effect.yieldNow
+      assert.deepStrictEqual([...(yield* parts.running)], [["Loop", false]])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([...(yield* parts.running)], [["Loop", true]])
+    }).pipe(Effect.provide(Parts.layer))
+  )
 })
