@@ -96,7 +96,7 @@ export const write = (tests: ReadonlyArray<Listed>): string => {
     ),
     `| together | ${tests.length} | |`,
     "",
-    "What VMware's simulator cannot show:",
+    "Not shown on the wire, because VMware's simulator is not like a vCenter:",
     "",
     ...unseen.map((text) => `- ${text}`),
     "",

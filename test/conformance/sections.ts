@@ -42,10 +42,10 @@ export const sections: ReadonlyArray<Section> = [
   section("11", "11", "Limitations"),
   section("12", "12", "Resource-based capacity"),
   section("13-metrics", "13", "Metrics", "doubt.test.ts"),
-  section("13-flavors", "13", "Flavors")
+  section("13-flavors", "13", "Flavors", "spawn.test.ts")
 ]
 
-/** What VMware's simulator cannot show (vsphere-behaviour 16). */
+/** Where VMware's simulator is not like a vCenter (vsphere-behaviour 16), so that nothing is shown on the wire. */
 export const unseen: ReadonlyArray<string> = [
   "a rename leaves no event, so that rules from events (8.1, a machine renamed and never started) find none",
   "a linked clone gets no disk of its own over the template's snapshot",
@@ -56,6 +56,6 @@ export const unseen: ReadonlyArray<string> = [
 export const wireNote = (): string =>
   [
     `Also on the wire: sections ${sections.flatMap(({ number, wire }) => (wire.length === 0 ? [] : [number])).join(", ")}.`,
-    "VMware's simulator cannot show that",
+    "Not shown there, because VMware's simulator is not like a vCenter:",
     ...unseen.map((text) => `- ${text}`)
   ].join("\n")
