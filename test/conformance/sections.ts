@@ -28,7 +28,8 @@ export const sections: ReadonlyArray<Section> = [
     "hatchery.test.ts",
     "faults.test.ts",
     "crashes.test.ts",
-    "traffic.test.ts"
+    "traffic.test.ts",
+    "spawn.test.ts"
   ),
   section("06.3", "6.3", "Pre-provisioning", "hatchery.test.ts", "crashes.test.ts"),
   section("06.4", "6.4", "Capacity and MaxWorker"),
