@@ -18,14 +18,26 @@ export interface State {
   readonly hatcheries: ReadonlyArray<{ readonly signins: number; readonly lastHeartbeatAt?: number }>
   readonly workers: ReadonlyArray<{ readonly name: string; readonly status: string; readonly run_job_id: string }>
   readonly sockets: number
+  readonly v1: {
+    readonly workers: ReadonlyArray<{ readonly name: string; readonly status: string }>
+    readonly models: ReadonlyArray<{
+      readonly draft: { readonly group: string; readonly name: string }
+      readonly needRegistration: boolean
+      readonly spawnErrors: ReadonlyArray<{ readonly error: string; readonly log: string }>
+    }>
+  }
 }
 
 export interface Cds {
   readonly url: string
   /** The consumer token of the hatchery that may sign in. */
   readonly token: string
+  /** The same for the V1 side. */
+  readonly tokenV1: string
   /** Puts a job into the queue and answers its id; the fields of an order are in src/layers/simulated/cds/Order.ts. */
   readonly enqueue: (order: Readonly<Record<string, unknown>>) => Effect.Effect<string, HarnessError>
+  /** The same for V1 jobs, whose order is in src/layers/simulated/cds/v1/Order.ts. */
+  readonly enqueueV1: (order: Readonly<Record<string, unknown>>) => Effect.Effect<ReadonlyArray<string>, HarnessError>
   readonly job: (id: string) => Effect.Effect<Job, HarnessError>
   readonly jobs: Effect.Effect<ReadonlyArray<Job>, HarnessError>
   /** Any other request to the control port; src/layers/simulated/cds/Front.ts lists them. */
@@ -41,7 +53,7 @@ export const start = (flags: ReadonlyArray<string> = []): Effect.Effect<Cds, Har
     const { url, control, hatcheries } = JSON.parse(yield* running.line(/^\{"url"/)) as {
       readonly url: string
       readonly control: string
-      readonly hatcheries: ReadonlyArray<{ readonly token: string }>
+      readonly hatcheries: ReadonlyArray<{ readonly token: string; readonly tokenV1: string }>
     }
     const ask = <A>(method: string, path: string, body?: unknown) =>
       Effect.tryPromise({
@@ -53,12 +65,15 @@ export const start = (flags: ReadonlyArray<string> = []): Effect.Effect<Cds, Har
         },
         catch: (cause) => new HarnessError({ message: `${method} ${path} at the simulated CDS: ${String(cause)}` })
       })
+    const put = (path: string, order: unknown) =>
+      Effect.map(ask<{ readonly ids: ReadonlyArray<string> }>("POST", path, order), ({ ids }) => ids)
     const job: Cds["job"] = (id) => ask("GET", `/jobs/${id}`)
     return {
       url,
       token: hatcheries[0]?.token ?? "",
-      enqueue: (order) =>
-        Effect.map(ask<{ readonly ids: ReadonlyArray<string> }>("POST", "/jobs", order), ({ ids }) => ids[0] ?? ""),
+      tokenV1: hatcheries[0]?.tokenV1 ?? "",
+      enqueue: (order) => Effect.map(put("/jobs", order), ([id = ""]) => id),
+      enqueueV1: (order) => put("/v1/jobs", order),
       job,
       jobs: ask("GET", "/jobs"),
       order: ask,

@@ -34,6 +34,9 @@ export interface Owned extends Soap.Listed {
     readonly worker_name?: string
     readonly provisioning?: boolean
     readonly vmware_model_path?: string
+    readonly worker_model_path?: string
+    readonly worker_model_last_modified?: string
+    readonly model?: boolean
     readonly job_id?: string
     readonly ip_address?: string
     readonly rookery: { readonly state: string }
@@ -45,9 +48,11 @@ export interface Options {
   readonly vcenter?: ReadonlyArray<string>
   readonly cds?: ReadonlyArray<string>
   readonly configuration?: Partial<Program.Configuration>
+  /** The hatchery signs in on the V1 side as well. */
+  readonly v1?: boolean
 }
 
-export const start = ({ vcenter: flags = [], cds: cdsFlags = [], configuration = {} }: Options = {}) =>
+export const start = ({ vcenter: flags = [], cds: cdsFlags = [], configuration = {}, v1 = false }: Options = {}) =>
   Effect.gen(function* (): Effect.fn.Return<Stand, HarnessError, Scope.Scope> {
     const [vcenter, cds] = yield* Effect.all(
       [Vcenter.start(["-boot", "200ms", "-foreign", "5", ...flags]), Cds.start(cdsFlags)],
@@ -59,6 +64,7 @@ export const start = ({ vcenter: flags = [], cds: cdsFlags = [], configuration =
       vcenter: taps.vcenter.url,
       cds: taps.cds.url,
       token: cds.token,
+      ...(v1 ? { tokenV1: cds.tokenV1 } : {}),
       password: Vcenter.account.password,
       datacenter: "DC0",
       template: "debian12",

@@ -28,6 +28,8 @@ export interface Seen {
   readonly customization: string
   readonly cpus: number
   readonly memory_mb: number
+  /** Of the first disk. */
+  readonly disk_gb: number
   readonly change_version: string
   /** Guest processes that run. */
   readonly processes: number

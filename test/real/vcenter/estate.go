@@ -181,7 +181,8 @@ func (e *estate) addNetwork(name string) {
 	}
 }
 
-// addMachine creates a machine the way a client does, as a template with a snapshot where wanted.
+// addMachine creates a machine the way a client does, as a template with a snapshot where wanted. It has notes: the simulator leaves empty ones
+// out, where vCenter always tells them.
 func (e *estate) addMachine(ctx context.Context, t template, asTemplate bool) (*object.VirtualMachine, error) {
 	var devices object.VirtualDeviceList
 	scsi, err := devices.CreateSCSIController("pvscsi")
@@ -210,6 +211,7 @@ func (e *estate) addMachine(ctx context.Context, t template, asTemplate bool) (*
 	}
 	task, err := e.folder.CreateVM(ctx, types.VirtualMachineConfigSpec{
 		Name:         t.name,
+		Annotation:   "notes of " + t.name,
 		GuestId:      string(types.VirtualMachineGuestOsIdentifierDebian12_64Guest),
 		NumCPUs:      t.cpus,
 		MemoryMB:     t.memoryMB,

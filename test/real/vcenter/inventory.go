@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 // seen is a machine as a judge sees it, read from the registry without SOAP.
@@ -19,8 +20,10 @@ type seen struct {
 	Customization string     `json:"customization"`
 	CPUs          int32      `json:"cpus"`
 	MemoryMB      int32      `json:"memory_mb"`
-	ChangeVersion string     `json:"change_version"`
-	Processes     int        `json:"processes"`
+	// DiskGB is the size of the first disk.
+	DiskGB        int64  `json:"disk_gb"`
+	ChangeVersion string `json:"change_version"`
+	Processes     int    `json:"processes"`
 }
 
 func (e *estate) inventory() []seen {
@@ -54,6 +57,12 @@ func look(vm *simulator.VirtualMachine) seen {
 	}
 	for i, net := range vm.Guest.Net {
 		s.Addresses[i] = append([]string{}, net.IpAddress...)
+	}
+	for _, device := range vm.Config.Hardware.Device {
+		if disk, ok := device.(*types.VirtualDisk); ok {
+			s.DiskGB = disk.CapacityInKB >> 20
+			break
+		}
 	}
 	if info := vm.Guest.CustomizationInfo; info != nil {
 		s.Customization = info.CustomizationStatus
