@@ -4,6 +4,7 @@
  */
 import { Clock, Context, Effect, FiberSet, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { Hatchery } from "../../src/actors/Hatchery.ts"
 import { Nursery } from "../../src/actors/Nursery.ts"
 import type { StateTag, Vm } from "../../src/actors/vm/State.ts"
 import * as InProcess from "../../src/layers/simulated/cds/InProcess.ts"
@@ -33,6 +34,8 @@ export interface Site {
   changedAt: number
   /** When a process that is gone is started again, milliseconds. */
   backAt: number
+  /** When its process had adopted what there is, milliseconds; Infinity before. */
+  sawAt: number
 }
 
 /** Done to the first machine of the stage that enters the state from now on. */
@@ -127,7 +130,15 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
       cds: { ...base.cds, name, ...tokens },
       vsphere: { ...base.vsphere, networks }
     }
-    const site = { name, region, wanted: new Map<string, number>(), process: undefined, changedAt: now, backAt: now }
+    const site = {
+      name,
+      region,
+      wanted: new Map<string, number>(),
+      process: undefined,
+      changedAt: now,
+      backAt: now,
+      sawAt: Infinity
+    }
     return Object.assign(site, { world: observe(() => known.stage!, site, { ...world, settings: own }) })
   }
 
@@ -211,6 +222,10 @@ export const begin = Effect.fnUntraced(function* (site: Site, crash?: CrashPoint
   if (site.process !== undefined) return
   site.process = yield* start(site.world, crash)
   site.changedAt = yield* Clock.currentTimeMillis
+  site.sawAt = Infinity
+  const { adopted } = Context.get(site.process.context, Hatchery)
+  const seen = Effect.andThen(adopted, Clock.currentTimeMillis)
+  yield* Effect.forkScoped(Effect.map(seen, (now) => void (site.sawAt = now)))
   site.wanted.clear()
   const { provision, modelProvision } = site.world.settings
   for (const { template, number } of provision) site.wanted.set(template, number)

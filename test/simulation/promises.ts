@@ -24,21 +24,49 @@ const restoreLagMs = 15 * 60_000
 /** What a process could not see when it began is found and put in order within this after it shows; milliseconds. */
 const orphanLagMs = 20 * 60_000
 
-/** None on a machine that registers a V1 model. */
+/** The same for a clone that comes late: a task on it may take half an hour here, and it needs two to go; milliseconds. */
+const lateCloneLagMs = 65 * 60_000
+
+/** None on a machine that registers a V1 model, nor on one that somebody marked as a template: no hatchery may touch that any more. */
 const jobOf = (machine: Machine): string | undefined => {
   const annotation = annotationOf(machine)
-  return annotation?.registerOnly === true ? undefined : annotation?.jobId
+  return annotation?.registerOnly === true || annotation?.model === true ? undefined : annotation?.jobId
 }
 
 /** A machine that somebody outside did something to, such as powering it on, is seen and removed within this; milliseconds. */
 const meddledLagMs = 60_000
+
+/** By the sites: when one of them came or went last. */
+const startedAt = ({ sites }: Stage): number => Math.max(...sites.map(({ changedAt }) => changedAt))
+
+/**
+ * A clone of a process that is gone, which came to be later than its successor waits for it: until then nobody can know what address and job
+ * it has.
+ */
+const isLateClone = (stage: Stage, machine: Machine, now: number): boolean => {
+  const annotation = annotationOf(machine)
+  const site = stage.sites.find(({ name }) => name === annotation?.hatcheryName)
+  if (site === undefined || annotation?.created === undefined || now - machine.createdAt > lateCloneLagMs) return false
+  const waitedUntil = site.changedAt + site.world.settings.times.cloneMs
+  return annotation.created < site.changedAt && machine.createdAt > waitedUntil
+}
+
+/** Machines of several processes, of which the last one could not see all when it began: vCenter hid them, or did not have them yet. */
+const areOrphans = (stage: Stage, machines: ReadonlyArray<Machine>, now: number): boolean => {
+  const journals = machines.map((machine) => annotationOf(machine)?.journal)
+  const ofSeveral =
+    new Set(journals.map((journal) => journal?.instance)).size > 1 ||
+    journals.some((journal) => journal?.state === "reaping")
+  const blind = startedAt(stage) < stage.blindUntil && now - stage.blindUntil < orphanLagMs
+  return ofSeveral && (blind || machines.some((machine) => isLateClone(stage, machine, now)))
+}
 
 /**
  * Promise 1: at most one live machine per job. One that is off for its removal, so that its job may go on elsewhere, can be powered on by somebody
  * before it is gone: nobody can know that beforehand.
  */
 const oneMachinePerJob = (stage: Stage, now: number): ReadonlyArray<string> => {
-  const carriers = new Map<string, string>()
+  const carriers = new Map<string, Machine>()
   const broken: Array<string> = []
   for (const { name } of stage.sites)
     for (const machine of stage.vcenter.owned(name)) {
@@ -46,8 +74,9 @@ const oneMachinePerJob = (stage: Stage, now: number): ReadonlyArray<string> => {
       if (job === undefined || machine.power !== "poweredOn") continue
       if (now - (stage.meddled.get(machine.ref.value) ?? -Infinity) < meddledLagMs) continue
       const other = carriers.get(job)
-      if (other !== undefined) broken.push(`the job ${job} is on ${other} and on ${machine.name}`)
-      carriers.set(job, machine.name)
+      if (other !== undefined && !areOrphans(stage, [other, machine], now))
+        broken.push(`the job ${job} is on ${other.name} and on ${machine.name}`)
+      carriers.set(job, machine)
     }
   return broken
 }
@@ -59,12 +88,12 @@ const oneMachinePerJob = (stage: Stage, now: number): ReadonlyArray<string> => {
  */
 const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> => {
   const restored = now - stage.restoredAt < restoreLagMs
-  const startedAt = Math.max(...stage.sites.map(({ changedAt }) => changedAt))
+  const sawAt = Math.max(...stage.sites.map((site) => site.sawAt))
   const machines = new Map(stage.vcenter.machines().map((machine) => [machine.name, machine]))
   const counts = (name: string): boolean => {
     const machine = machines.get(name)
     if (machine === undefined || (restored && machine.power !== "poweredOn")) return false
-    return !isNobodys(stage, machine) || (stage.meddled.get(machine.ref.value) ?? 0) > startedAt
+    return !isNobodys(stage, machine) || (stage.nobodysSince.get(machine.ref.value) ?? now) > sawAt
   }
   const ours = stage.sites.flatMap(({ world }) =>
     world.settings.vsphere.networks.map(({ ipRange }) => ipRange.replace(/\d+\/\d+$/, ""))
@@ -72,11 +101,14 @@ const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> 
   return [...stage.vcenter.addresses()].flatMap(([ip, names]) => {
     if (!ours.some((prefix) => ip.startsWith(prefix))) return []
     const holders = names.filter(counts)
-    const journals = holders.map((name) => annotationOf(machines.get(name)!)?.journal)
-    const orphaned =
-      new Set(journals.map((journal) => journal?.instance)).size > 1 ||
-      journals.some((journal) => journal?.state === "reaping")
-    if (orphaned && startedAt < stage.blindUntil && now - stage.blindUntil < orphanLagMs) return []
+    if (
+      areOrphans(
+        stage,
+        holders.flatMap((name) => machines.get(name) ?? []),
+        now
+      )
+    )
+      return []
     return holders.length > 1 && holders.some((name) => machines.get(name)?.origin === "clone")
       ? [`the address ${ip} is on ${holders.join(" and on ")}`]
       : []
@@ -128,9 +160,17 @@ const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: numb
   })
 })
 
+/** Keeps since when a machine belongs to nobody here. */
+const noteOwners = (stage: Stage, now: number): void => {
+  for (const machine of stage.vcenter.machines())
+    if (!isNobodys(stage, machine)) stage.nobodysSince.delete(machine.ref.value)
+    else if (!stage.nobodysSince.has(machine.ref.value)) stage.nobodysSince.set(machine.ref.value, now)
+}
+
 /** What is broken at this moment. */
 export const brokenNow = Effect.fnUntraced(function* (stage: Stage) {
   const now = yield* Clock.currentTimeMillis
+  noteOwners(stage, now)
   const perSite = yield* Effect.forEach(stage.sites, (site) =>
     Effect.map(reasons(stage, site, now), (missing) => [...deadlines(site, now), ...missing])
   )
@@ -156,7 +196,16 @@ const unfinishedJobs = (stage: Stage): ReadonlyArray<string> =>
 const isReady = ({ journal, provisioning }: Annotation): boolean =>
   journal === undefined ? provisioning : journal.state === "provisioned"
 
-const poolOf = (stage: Stage, site: Site): ReadonlyArray<string> => {
+/** True when each address of the site's ranges is on some machine: what others took over keeps its own. */
+const hasNoAddressLeft = Effect.fnUntraced(function* ({ vcenter }: Stage, { process, world }: Site) {
+  if (process === undefined) return false
+  const { total } = yield* Context.get(process.context, IpPool).count
+  const prefixes = world.settings.vsphere.networks.map(({ ipRange }) => ipRange.replace(/\d+\/\d+$/, ""))
+  const taken = [...vcenter.addresses().keys()].filter((ip) => prefixes.some((prefix) => ip.startsWith(prefix)))
+  return total > 0 && taken.length >= total
+})
+
+const poolOf = Effect.fnUntraced(function* (stage: Stage, site: Site) {
   const missing = new Map(site.wanted)
   const wrong: Array<string> = []
   for (const machine of kept(stage, site)) {
@@ -166,11 +215,12 @@ const poolOf = (stage: Stage, site: Site): ReadonlyArray<string> => {
       missing.set(pool, (missing.get(pool) ?? 0) - 1)
     else wrong.push(`${site.name} has ${machine.name}, ${machine.power}, ${annotation?.journal?.state}`)
   }
+  const full = yield* hasNoAddressLeft(stage, site)
   for (const [pool, number] of missing)
-    if (number !== 0 && !isLeftAlone(stage, pool))
+    if ((full ? number < 0 : number !== 0) && !isLeftAlone(stage, pool))
       wrong.push(`${site.name} has ${number} machines of ${pool} too ${number > 0 ? "few" : "many"}`)
   return wrong
-}
+})
 
 /** Ours, and to be looked after: what others marked as a V1 template is left alone, unless it has the name of a build. */
 const kept = ({ vcenter }: Stage, { name }: Site): ReadonlyArray<Machine> =>
@@ -205,7 +255,7 @@ const leases = Effect.fnUntraced(function* (stage: Stage, site: Site) {
 /** Promise 3: what is not yet as it has to be at the end. */
 export const unconverged = Effect.fnUntraced(function* (stage: Stage) {
   const perSite = yield* Effect.forEach(stage.sites, (site) =>
-    Effect.map(leases(stage, site), (wrong) => [...wrong, ...poolOf(stage, site)])
+    Effect.zipWith(leases(stage, site), poolOf(stage, site), (leased, pool) => [...leased, ...pool])
   )
   return [...unfinishedJobs(stage), ...unfinishedModels(stage), ...perSite.flat()]
 })
