@@ -249,7 +249,9 @@ export const table: { readonly [S in StateTag]: Row<S> } = {
       SignedIn: cell(["Running"], "CDS knows the worker: its TTL counts from its claim", (vm, _, env) => {
         if (vm.state.signedIn) return stay(vm)
         const state: VmState = { ...vm.state, signedIn: true }
-        return stay({ ...vm, state, deadline: Math.max(env.now, vm.state.claim.startedAt + env.times.workerTtlMs) })
+        // When its time is over already: the next millisecond, as a deadline of this one has been told.
+        const deadline = Math.max(env.now + 1, vm.state.claim.startedAt + env.times.workerTtlMs)
+        return stay({ ...vm, state, deadline })
       }),
       Exited: cell(
         ["Running", "Reaping"],
