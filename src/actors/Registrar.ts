@@ -120,6 +120,11 @@ export class Registrar extends Context.Service<
         })
         yield* made.pipe(
           Effect.onError(() => ips.release(id)),
+          // No fault of the model's: CDS would have it left alone after some.
+          Effect.catchIf(
+            (error) => "_tag" in error && error._tag === "IpExhausted",
+            ({ message }) => tell(path, `left for now: ${message}`)
+          ),
           Effect.catch(({ message }) => failed(path, message))
         )
       })

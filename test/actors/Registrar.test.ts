@@ -230,6 +230,24 @@ describe("a template that cannot be built", () => {
     }).pipe(seeded("no image"))
   )
 
+  it.effect("because no address is free waits for one, and CDS counts no error of the model's", () =>
+    Effect.gen(function* () {
+      const base = yield* makeV1([{ name: "build-env", ...registered }])
+      const { vsphere } = base.settings
+      const networks = [{ ipRange: "10.0.0.8/32", gateway: undefined, subnetMask: "255.255.255.0" }]
+      const world = { ...base, settings: { ...base.settings, vsphere: { ...vsphere, networks } } }
+      const annotation = JSON.stringify({ hatchery_name: "other", worker_name: "w", ip_address: "10.0.0.8" })
+      const [holder] = world.vcenter.addForeign({ count: 1, prefix: "holder", annotation })
+      const { said } = yield* enter(world)
+      yield* TestClock.adjust("2 hours")
+      assert.deepStrictEqual(base.model?.spawnErrors, [])
+      assert.match((yield* said("shared.infra/build-env")).join(), /left for now: .*iprange/)
+      world.vcenter.others.destroy(holder?.value ?? "")
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    }).pipe(seeded("no address"))
+  )
+
   it.effect("because nobody can log in says which settings are missing", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", user: "", password: "", ...registered }])

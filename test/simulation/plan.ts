@@ -202,8 +202,9 @@ const drawV1 = (seed: number, calmAt: number, choice: ReadonlyArray<string>) => 
   return { plan: { models: modelsV1, modelsAsCode: [asCode] }, settings, times, happenings: [...work, ...trouble] }
 }
 
+/** Room for all pools, and for a template that is built beside them. */
 const withV1 = ({ settings, networks }: SitePlan, v1: Exclude<ReturnType<typeof drawV1>, undefined>): SitePlan => ({
-  networks,
+  networks: networks.map((network) => ({ ...network, ipRange: "10.0.0.0/24" })),
   settings: { ...settings, ...v1.settings, times: { ...defaults.times, ...settings.times, ...v1.times } }
 })
 
