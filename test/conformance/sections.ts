@@ -18,7 +18,7 @@ const section = (file: string, number: string, title: string, ...wire: ReadonlyA
 /** Two sections have the number 13; section 12 is numbered 14 within. Sections 1, 2 and 10 tell how the Go hatchery is built inside. */
 export const sections: ReadonlyArray<Section> = [
   section("03", "3", "Configuration", "settings.test.ts"),
-  section("04", "4", "Worker models", "vsphere.test.ts"),
+  section("04", "4", "Worker models", "vsphere.test.ts", "v1.test.ts"),
   section("05", "5", "Annotations", "cds/handover.test.ts"),
   section("06.1", "6.1", "Initialization", "hatchery.test.ts", "settings.test.ts"),
   section(
@@ -35,15 +35,15 @@ export const sections: ReadonlyArray<Section> = [
   section("06.4", "6.4", "Capacity and MaxWorker"),
   section("06.5", "6.5", "Spawn eligibility"),
   section("06.6", "6.6", "Resource allocation"),
-  section("06.7", "6.7", "Model registration"),
-  section("06.8", "6.8", "Default V2 models of V1 jobs"),
+  section("06.7", "6.7", "Model registration", "v1.test.ts"),
+  section("06.8", "6.8", "Default V2 models of V1 jobs", "v1.test.ts"),
   section("07", "7", "IP addresses", "kills.test.ts"),
   section("08", "8", "Cleanup", "hatchery.test.ts", "crashes.test.ts", "kills.test.ts", "doubt.test.ts"),
   section("09", "9", "vSphere client", "vsphere.test.ts", "traffic.test.ts"),
   section("11", "11", "Limitations"),
   section("12", "12", "Resource-based capacity"),
   section("13-metrics", "13", "Metrics", "doubt.test.ts"),
-  section("13-flavors", "13", "Flavors", "spawn.test.ts")
+  section("13-flavors", "13", "Flavors", "spawn.test.ts", "v1.test.ts")
 ]
 
 /** Where VMware's simulator is not like a vCenter (vsphere-behaviour 16), so that nothing is shown on the wire. */
