@@ -84,7 +84,7 @@ describe("the trace of a job", () => {
       ])
       assert.deepStrictEqual(shown, Object.entries(expected))
       const others = names(below(root!).filter((span) => !isTransition(span)))
-      assert.deepStrictEqual(others, ["Cds.job", "Cds.cdn", "Cds.tell"])
+      assert.deepStrictEqual(others, ["Cds.job", "Cds.cdn", "Cds.tell", "Cds.tell"])
 
       const machine = transitions[0]!.attributes.get("vm.id")
       assert.include(before, machine)
