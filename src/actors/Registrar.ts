@@ -3,6 +3,7 @@
  * (seed 001 sections 4.1 and 6.7; cds-contract 10.7). What there is, is read from the inventory at each look; nothing is remembered but failures.
  */
 import { Clock, Context, Effect, Fiber, Layer, Queue, Stream } from "effect"
+import { VSphereError } from "../schema/Errors.ts"
 import type { MachineFacts } from "../schema/Machine.ts"
 import { type ModelV1, mostSpawnErrors, needsRegistration, pathOf, sameStamp, stampOf } from "../schema/ModelV1.ts"
 import { Capacity } from "../services/Capacity.ts"
@@ -60,10 +61,12 @@ export class Registrar extends Context.Service<
         yield* log.append({ kind: "decision", subject: path, text: reason })
       })
 
-      const failed = Effect.fnUntraced(function* (path: string, reason: string) {
+      /** `own`: the model is to blame. Only then CDS is told, as it would have a model left alone after some errors. */
+      const failed = Effect.fnUntraced(function* (path: string, reason: string, own: boolean) {
         const { news } = troubles.again(path, reason, yield* Clock.currentTimeMillis)
         if (news) yield* Effect.logWarning(`the template of the V1 model ${path} cannot be built: ${reason}`)
         yield* log.append({ kind: "decision", subject: path, text: `building failed: ${reason}` })
+        if (!own) return
         const [error = reason, ...tail] = reason.split("\n")
         yield* registration.failed(path, error, tail.join("\n")).pipe(
           Effect.timeout("2 minutes"),
@@ -120,12 +123,11 @@ export class Registrar extends Context.Service<
         })
         yield* made.pipe(
           Effect.onError(() => ips.release(id)),
-          // No fault of the model's: CDS would have it left alone after some.
-          Effect.catchIf(
-            (error) => "_tag" in error && error._tag === "IpExhausted",
-            ({ message }) => tell(path, `left for now: ${message}`)
-          ),
-          Effect.catch(({ message }) => failed(path, message))
+          Effect.catch((error) =>
+            "_tag" in error && error._tag === "IpExhausted"
+              ? tell(path, `left for now: ${error.message}`)
+              : failed(path, error.message, isOwn(error))
+          )
         )
       })
 
@@ -226,7 +228,7 @@ export class Registrar extends Context.Service<
               Queue.offerUnsafe(wake, undefined)
             })
           case "BuildFailed":
-            return failed(signal.pool, signal.reason)
+            return failed(signal.pool, signal.reason, signal.own)
           default:
             return Effect.void
         }
@@ -249,6 +251,10 @@ export class Registrar extends Context.Service<
     })
   )
 }
+
+/** No image, or one that vCenter does not have or cannot clone. */
+const isOwn = (error: VSphereError | { readonly message: string }): boolean =>
+  !(error instanceof VSphereError) || error.kind === "gone" || error.kind === "invalid"
 
 const need = ({ needRegistration, checkRegistration }: ModelV1): number =>
   (needRegistration ? 2 : 0) + (checkRegistration ? 1 : 0)

@@ -116,8 +116,9 @@ export class Registry extends Context.Service<
           case "Built":
             return signals.send({ _tag: action._tag, pool })
           case "HatchFailed":
+            return signals.send({ _tag: "HatchFailed", pool, reason: action.reason })
           case "BuildFailed":
-            return signals.send({ _tag: action._tag, pool, reason: action.reason })
+            return signals.send({ _tag: "BuildFailed", pool, reason: action.reason, own: action.own })
           case "Alarm":
             return Effect.andThen(
               Effect.logError(`${nameOf(handle.vm)} ${action.text}`),

@@ -14,7 +14,8 @@ export type Signal =
   | { readonly _tag: "HatchFailed"; readonly pool: string; readonly reason: string }
   /** The template of the V1 model with this path (its pool) is there, or could not be built. */
   | { readonly _tag: "Built"; readonly pool: string }
-  | { readonly _tag: "BuildFailed"; readonly pool: string; readonly reason: string }
+  /** `own`: the model is to blame, not vCenter. */
+  | { readonly _tag: "BuildFailed"; readonly pool: string; readonly reason: string; readonly own: boolean }
   /** A place among the workers, or among those that start, is free again. */
   | { readonly _tag: "CapacityFreed"; readonly machine: MachineId }
 

@@ -14,6 +14,10 @@ import { chooseModel } from "./modelChoice.ts"
 import { standingOf, unready } from "./modelTemplates.ts"
 import { WorkerModels } from "./WorkerModels.ts"
 
+/** A V1 job is given its model as code anew at each look, so a model that is corrected helps it. */
+const notFinal = (admission: Admission): Admission =>
+  admission._tag === "Refused" ? { ...admission, final: false } : admission
+
 export const makeJobModel = Effect.gen(function* () {
   const cds = yield* Cds
   const inventory = yield* Inventory
@@ -56,7 +60,7 @@ export const makeJobModel = Effect.gen(function* () {
       const choice = yield* choose(job)
       switch (choice._tag) {
         case "ModelV2":
-          return admit(job, choice.model, settings)
+          return notFinal(admit(job, choice.model, settings))
         case "Model": {
           const { machines } = yield* inventory.view
           const reason = unready(choice.model, standingOf(choice.model, machines.values(), settings.cds.name))

@@ -232,7 +232,7 @@ describe("a template that cannot be built", () => {
 
   it.effect("because no address is free waits for one, and CDS counts no error of the model's", () =>
     Effect.gen(function* () {
-      const base = yield* makeV1([{ name: "build-env", ...registered }])
+      const base = yield* makeV1([{ name: "build-env" }])
       const { vsphere } = base.settings
       const networks = [{ ipRange: "10.0.0.8/32", gateway: undefined, subnetMask: "255.255.255.0" }]
       const world = { ...base, settings: { ...base.settings, vsphere: { ...vsphere, networks } } }
@@ -246,6 +246,21 @@ describe("a template that cannot be built", () => {
       yield* TestClock.adjust("10 minutes")
       assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
     }).pipe(seeded("no address"))
+  )
+
+  it.effect(
+    "because vCenter cannot clone now is tried again for as long as it takes, and CDS counts no error of the model's",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* makeV1([{ name: "build-env" }])
+        yield* world.vcenter.inject({ _tag: "DatastoreFull", forMs: 3 * 3_600_000 })
+        const { said } = yield* enter(world)
+        yield* TestClock.adjust("3 hours")
+        assert.match((yield* said("shared.infra/build-env")).join(), /building failed: /)
+        assert.deepStrictEqual(world.model?.spawnErrors, [])
+        yield* TestClock.adjust("30 minutes")
+        assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+      }).pipe(seeded("datastore full"))
   )
 
   it.effect("because nobody can log in says which settings are missing", () =>

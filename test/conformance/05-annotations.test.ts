@@ -1,6 +1,6 @@
 /** Seed 001 section 5: the annotation is all that a hatchery knows of a machine. Read by us and by the Go hatchery, both ways. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { prove } from "../../src/actors/vm/prove.ts"
 import { claimOf, poolOf } from "../../src/actors/vm/State.ts"
@@ -265,6 +265,30 @@ describe("a claim of the Go hatchery in between", () => {
       )
       assert.strictEqual(named(world, "busy-hopper")?.power, "poweredOn")
     }).pipe(seeded("claimed by B"))
+  )
+
+  it.effect("by state B for a V1 job that is booked: its worker is started already, and no second one is", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld({ v1: true })
+      const first = yield* start(world)
+      yield* TestClock.adjust("3 minutes")
+      const [machine] = ours(world)
+      const before = shown(world).find((one) => one.name === machine?.name)
+      if (machine === undefined || before === undefined) return assert.fail("there is no machine")
+      yield* first.stop
+      const [id = ""] = yield* world.cds.enqueueV1()
+      const { v1 } = world.cds.state
+      const job = v1.jobs.get(id)
+      const [service] = v1.services.values()
+      if (job === undefined || service === undefined) return assert.fail("there is no job or no service")
+      v1.book(job, { name, id: service.id }, 600_000, yield* Clock.currentTimeMillis)
+      become(world, machine.ref.value, claimedByB(before, "busy-hopper", id, now))
+      const second = yield* enter(world)
+      yield* TestClock.adjust("2 minutes")
+      const adopted = [...second.machines.values()].find(({ vm }) => vm.ref === machine.ref.value)?.vm
+      assert.strictEqual(adopted?.state._tag, "Running")
+      assert.notInclude(second.calls, "StartProgramInGuest")
+    }).pipe(seeded("V1 job claimed by B"))
   )
 
   it.effect("by state A of a V1 machine: our key does not fit its name any more and is not believed", () =>

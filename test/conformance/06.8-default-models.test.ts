@@ -65,6 +65,19 @@ describe("6.8 a V1 job without a model", () => {
     }).pipe(seeded("first"))
   )
 
+  it.effect("runs as soon as its model is corrected, if that asked for what is not there", () =>
+    Effect.gen(function* () {
+      const scene = yield* defaulting
+      yield* scene.cds.addModelAsCode({ path: debian, branch: "main", flavor: "enormous" })
+      const id = yield* orderV1(scene)
+      yield* TestClock.adjust("1 minute")
+      assert.include(yield* waitsFor(scene, id), "enormous")
+      yield* scene.cds.addModelAsCode({ path: debian, branch: "main" })
+      yield* TestClock.adjust("7 minutes")
+      assert.strictEqual((yield* jobOf(scene, id)).status, "Success")
+    }).pipe(seeded("corrected"))
+  )
+
   it.effect("runs on the first default V2 model that has at least one of its binaries", () =>
     Effect.gen(function* () {
       const scene = yield* defaulting

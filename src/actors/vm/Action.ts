@@ -24,7 +24,7 @@ export type Action =
   | { readonly _tag: "HatchFailed"; readonly reason: string }
   /** The V1 model that the machine is made for has its template, or the building of it failed. */
   | { readonly _tag: "Built" }
-  | { readonly _tag: "BuildFailed"; readonly reason: string }
+  | { readonly _tag: "BuildFailed"; readonly reason: string; readonly own: boolean }
   /** An operator should look. */
   | { readonly _tag: "Alarm"; readonly text: string }
 

@@ -35,9 +35,11 @@ export const fail = (vm: Vm, env: Env, reason: string): Step => {
   const claim = claimOf(vm.state)
   const actions: Array<Action> = []
   if (claim !== undefined) actions.push(spawnFailed(claim, reason, env))
-  if (isBuild(vm.state)) actions.push({ _tag: "BuildFailed", reason })
+  if (isBuild(vm.state)) actions.push({ _tag: "BuildFailed", reason, own: placeOf(vm.state) === "Preparing" })
   else if (hatching.has(vm.state._tag)) actions.push({ _tag: "HatchFailed", reason })
-  return reap(vm, env, reason, "release", actions)
+  // A clone that is not made is no fault of the model that it was to register.
+  const settlement = claim?.registers === true && vm.state._tag === "Cloning" ? "none" : "release"
+  return reap(vm, env, reason, settlement, actions)
 }
 
 const spawnFailed = (claim: Claim, reason: string, env: Env): Action => {

@@ -149,6 +149,8 @@ export const makeWorking = Effect.gen(function* () {
    */
   const startedBefore = Effect.fnUntraced(
     function* (ref: MachineRef, template: string, claimed: Claim) {
+      // The Go hatchery claimed it, and names its worker in no command line: a second start script would switch the machine off below the first.
+      if (claimed.modelName === "") return "elsewhere" as const
       const login = yield* loginFor(template, claimed)
       if (login === undefined) return "elsewhere" as const
       const pid = yield* find(ref, login, claimed.workerName)
