@@ -188,7 +188,15 @@ export class Nursery extends Context.Service<
           const listening = yield* Effect.forkChild(Stream.runForEach(signals.all, heard))
           yield* Effect.forkChild(Effect.andThen(workerModels.first, Queue.offer(wake, undefined)))
           yield* Effect.raceFirst(passes, Fiber.join(listening))
-        }).pipe(Effect.ensuring(FiberSet.clear(hatches))),
+        }).pipe(
+          // A hatch that was interrupted while it waited for its slot is not planned any more.
+          Effect.ensuring(
+            Effect.andThen(
+              FiberSet.clear(hatches),
+              Effect.sync(() => planned.clear())
+            )
+          )
+        ),
         want: (pool, number) =>
           Effect.sync(() => {
             wanted.set(pool, number)

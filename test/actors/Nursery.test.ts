@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { roundRobin } from "../../src/actors/Nursery.ts"
 import { defaults as sim } from "../../src/layers/simulated/vcenter/Options.ts"
@@ -212,5 +212,21 @@ describe("a pool that is too large", () => {
       assert.deepStrictEqual(yield* faults(world, 2), [])
       assert.strictEqual((yield* ips.count).leased, 2)
     }).pipe(seeded("again"))
+  )
+
+  it.effect("is full in the end when the nursery dies with machines still waiting for a slot", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld({ settings: { provision: [], poolSize: 1 } })
+      const scene = yield* enter(world)
+      yield* TestClock.adjust("5 seconds")
+      yield* scene.nursery.want("debian12", 3)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(cloning(world).length, 1)
+      const dying = yield* Effect.forkChild(scene.nursery.run)
+      yield* TestClock.adjust("100 millis")
+      yield* Fiber.interrupt(dying)
+      yield* TestClock.adjust("15 minutes")
+      assert.strictEqual(standing(scene), "Provisioned Provisioned Provisioned")
+    }).pipe(seeded("dies"))
   )
 })
