@@ -77,6 +77,9 @@ const cells: ReadonlyArray<Cell> = [
   }
 ]
 
+/** Calls of a V1 template's build, which no job makes: the grid in process has their cells (`test/simulation/crashes/flows/template.ts`). */
+const ofTemplates = ["MarkAsTemplate", "Rename_Task"]
+
 const isCall =
   ({ side, operation, is = () => true }: Cell) =>
   ({ method, path, operation: sent, request }: Request): boolean =>
@@ -114,9 +117,7 @@ sideBySide("the hatchery killed at a call", Go.goMissing(), () => {
   }
 
   it("has a cell for every operation that changes something in vCenter", () => {
-    assert.deepStrictEqual(
-      [...mutations].filter((operation) => !cells.some((cell) => cell.operation === operation)),
-      []
-    )
+    const missing = [...mutations].filter((operation) => !cells.some((cell) => cell.operation === operation))
+    assert.deepStrictEqual(missing.toSorted(), ofTemplates)
   })
 })
