@@ -10,14 +10,11 @@ import { Inventory } from "../../../services/Inventory.ts"
 import { Settings } from "../../../services/Settings.ts"
 import { VSphere } from "../../../services/VSphere.ts"
 import { WorkerModels } from "../../WorkerModels.ts"
-import type { VmEvent } from "../Event.ts"
-import { done, patience, persist, refOf, type WorkContext } from "./kit.ts"
+import { done, failure, patience, persist, refOf, untilSent, type WorkContext } from "./kit.ts"
 import { makeModelLogin, noModelLogin } from "./login.ts"
 import { makeRecord } from "./record.ts"
 
 const log = "/tmp/worker.build.log"
-
-const failure = (reason: string): VmEvent => ({ _tag: "Failed", reason, unknown: false })
 
 export const makeBuilding = Effect.gen(function* () {
   const guest = yield* Guest
@@ -56,11 +53,7 @@ export const makeBuilding = Effect.gen(function* () {
       const command = render(model.postCmd, { ...scriptVariables(settings.worker.apiUrl), FromWorkerImage: false })
       if (Result.isFailure(command)) return failure(`its post command cannot be used: ${command.failure.message}`)
       const script = `exec >${log} 2>&1\n${command.success}\n`
-      const pid = yield* guest
-        .start(ref, login, { script, env: {} })
-        .pipe(
-          Effect.retry({ schedule: patience, while: (error) => error.kind === "busy" || error.kind === "unreachable" })
-        )
+      const pid = yield* guest.start(ref, login, { script, env: {} }).pipe(untilSent)
       const off = Effect.as(
         inventory.until(ref, ({ power }) => power === "poweredOff"),
         done

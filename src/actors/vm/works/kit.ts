@@ -32,6 +32,13 @@ export const persist = <A, E extends VSphereError | CdsError | GuestError | Conc
       error._tag !== "Conceded" && (error.kind === "busy" || error.kind === "unreachable" || error.kind === "unknown")
   })
 
+/** Repeats what must not be done twice, as long as it was not done: vCenter refused it for now, or nothing reached it. */
+export const untilSent = <A, E extends VSphereError | GuestError, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.retry(self, { schedule: patience, while: ({ kind }) => kind === "busy" || kind === "unreachable" })
+
+/** The end of a work that cannot succeed; whatever it did took place or did not, nothing is unknown. */
+export const failure = (reason: string): VmEvent => ({ _tag: "Failed", reason, unknown: false })
+
 /** Whatever went wrong becomes the work's end. */
 export const ending = <R>(
   self: Effect.Effect<

@@ -5,7 +5,7 @@ import type { GuestLogin } from "../../../services/Guest.ts"
 import { Settings } from "../../../services/Settings.ts"
 import { WorkerModels } from "../../WorkerModels.ts"
 import type { VmEvent } from "../Event.ts"
-import { persist } from "./kit.ts"
+import { failure, persist } from "./kit.ts"
 
 export const makeModelLogin = Effect.gen(function* () {
   const cds = yield* Cds
@@ -23,8 +23,7 @@ export const makeModelLogin = Effect.gen(function* () {
   })
 })
 
-export const noModelLogin = (path: string): VmEvent => ({
-  _tag: "Failed",
-  reason: `no guest login for the V1 model "${path}": set hatchery.vsphere.guestCredentials (modelPath, username, password), or the model's user`,
-  unknown: false
-})
+export const noModelLogin = (path: string): VmEvent =>
+  failure(
+    `no guest login for the V1 model "${path}": set hatchery.vsphere.guestCredentials (modelPath, username, password), or the model's user`
+  )

@@ -9,7 +9,7 @@ import { VSphere } from "../../../services/VSphere.ts"
 import type { VmEvent } from "../Event.ts"
 import type { Claim, Settlement, Vm } from "../State.ts"
 import { nameOf } from "../State.ts"
-import { patience, persist, type WorkContext } from "./kit.ts"
+import { failure, patience, persist, type WorkContext } from "./kit.ts"
 import { makeRecord } from "./record.ts"
 import { makeRegistration } from "./registration.ts"
 
@@ -49,7 +49,7 @@ export const makeReaping = Effect.gen(function* () {
   const seek = Effect.fnUntraced(function* (work: WorkContext) {
     yield* Effect.sleep(arrival)
     while ((yield* find(work.vm())) !== undefined) yield* Effect.sleep(arrival)
-    return { _tag: "Failed", reason: "vCenter has neither the clone nor its task", unknown: false } as const
+    return failure("vCenter has neither the clone nor its task")
   })
 
   /**

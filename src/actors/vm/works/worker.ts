@@ -13,17 +13,15 @@ import { WorkerModels } from "../../WorkerModels.ts"
 import type { VmEvent } from "../Event.ts"
 import type { Claim, Vm } from "../State.ts"
 import { claimOf, isAskable } from "../State.ts"
-import { done, patience, persist, refOf, type WorkContext } from "./kit.ts"
+import { done, failure, patience, persist, refOf, untilSent, type WorkContext } from "./kit.ts"
 import { makeModelLogin, noModelLogin } from "./login.ts"
 import { makeRecord } from "./record.ts"
 
 const noLogin = ({ template }: Vm, { model }: Claim): VmEvent =>
   model === undefined
-    ? {
-        _tag: "Failed",
-        reason: `no guest login for "${template}": set hatchery.vsphere.guestCredentials (modelVMWare, username, password)`,
-        unknown: false
-      }
+    ? failure(
+        `no guest login for "${template}": set hatchery.vsphere.guestCredentials (modelVMWare, username, password)`
+      )
     : noModelLogin(model.path)
 
 export const makeWorking = Effect.gen(function* () {
@@ -72,12 +70,7 @@ export const makeWorking = Effect.gen(function* () {
     if (login === undefined) return noLogin(vm, state.claim)
     if (before !== undefined) return yield* follow(ref, login, before, state.claim)
     const text = yield* scriptFor(vm.template, state.claim)
-    if (Result.isFailure(text))
-      return {
-        _tag: "Failed",
-        reason: `its worker cannot be started: ${text.failure.message}`,
-        unknown: false
-      } as const
+    if (Result.isFailure(text)) return failure(`its worker cannot be started: ${text.failure.message}`)
     return yield* follow(ref, login, yield* start(ref, login, state.claim, text.success), state.claim)
   })
 
@@ -118,7 +111,7 @@ export const makeWorking = Effect.gen(function* () {
       }
     }
     return yield* guest.start(ref, login, program).pipe(
-      Effect.retry({ schedule: patience, while: (error) => error.kind === "busy" || error.kind === "unreachable" }),
+      untilSent,
       Effect.catchIf(
         (error) => error.kind === "unknown",
         (error) =>
