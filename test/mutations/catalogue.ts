@@ -41,15 +41,15 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken: "a machine that is reserved takes a second reservation in the place of the first",
     patches: [
       {
-        file: "src/actors/vm/transition.ts",
-        find: `      Gone: seenGone("it went while it was claimed"),
-      Reap: asked(),
-      Reserve: tooLate()`,
-        replace: `      Gone: seenGone("it went while it was claimed"),
-      Reap: asked(),
-      Reserve: cell(["Reserved"], "leased anew", (vm, { claim }, env) =>
-        enter(vm, { _tag: "Reserved", claim, cancelled: undefined }, env)
-      )`
+        file: "src/actors/vm/claiming.ts",
+        find: `    Gone: seenGone("it went while it was claimed"),
+    Reap: asked(),
+    Reserve: tooLate()`,
+        replace: `    Gone: seenGone("it went while it was claimed"),
+    Reap: asked(),
+    Reserve: cell(["Reserved"], "leased anew", (vm, { claim }, env) =>
+      enter(vm, { _tag: "Reserved", claim, cancelled: undefined }, env)
+    )`
       }
     ],
     caughtBy: [transition("is leased once: a second reservation is returned without touching the first")]

@@ -4,44 +4,42 @@ import { asked, conceded, everyEvent, failed, late, seen, seenGone, tooLate } fr
 import { cede, owner, templated, wrote } from "./moves.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
-export const buildRows = {
-  Preparing: row<"Preparing">("the clone of a base image is prepared to be the template of a V1 model")(
-    {
-      Seen: seen(["Preparing", "Templated"], "noted; a template: done", (vm, facts, env) =>
-        facts.template ? templated(vm, env) : stay(vm)
-      ),
-      Gone: seenGone("it went while it was prepared"),
-      Done: cell(["Converting"], "prepared, and off", (vm, _, env) => enter(vm, { _tag: "Converting" }, env)),
-      Failed: failed("preparing the template"),
-      Deadline: late("preparing the template"),
-      Reap: asked(),
-      Reserve: tooLate()
-    },
-    ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Conceded", "Settled"]
-  ),
+export const Preparing = row<"Preparing">("the clone of a base image is prepared to be the template of a V1 model")(
+  {
+    Seen: seen(["Preparing", "Templated"], "noted; a template: done", (vm, facts, env) =>
+      facts.template ? templated(vm, env) : stay(vm)
+    ),
+    Gone: seenGone("it went while it was prepared"),
+    Done: cell(["Converting"], "prepared, and off", (vm, _, env) => enter(vm, { _tag: "Converting" }, env)),
+    Failed: failed("preparing the template"),
+    Deadline: late("preparing the template"),
+    Reap: asked(),
+    Reserve: tooLate()
+  },
+  ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Conceded", "Settled"]
+)
 
-  Converting: row<"Converting">("off; its annotation and the mark of a template are being written")(
-    {
-      Done: cell(["Templated"], "a template", (vm, _, env) => templated({ ...vm, ...wrote(vm) }, env)),
-      Seen: cell(
-        ["Templated", "Ceded"],
-        "another owner: ceded; a template: done; else noted",
-        (before, { facts }, env) => {
-          const vm = { ...before, facts }
-          if (!readable(facts)) return stay(vm)
-          if (owner(facts) !== env.hatchery) return cede(vm, env, "its annotation names another owner")
-          return facts.template ? templated(vm, env) : stay(vm)
-        }
-      ),
-      Gone: seenGone("it went while it became a template"),
-      Conceded: conceded(),
-      Failed: failed("making the template"),
-      Deadline: late("making the template"),
-      Reap: asked(),
-      Reserve: tooLate()
-    },
-    ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
-  ),
+export const Converting = row<"Converting">("off; its annotation and the mark of a template are being written")(
+  {
+    Done: cell(["Templated"], "a template", (vm, _, env) => templated({ ...vm, ...wrote(vm) }, env)),
+    Seen: cell(
+      ["Templated", "Ceded"],
+      "another owner: ceded; a template: done; else noted",
+      (before, { facts }, env) => {
+        const vm = { ...before, facts }
+        if (!readable(facts)) return stay(vm)
+        if (owner(facts) !== env.hatchery) return cede(vm, env, "its annotation names another owner")
+        return facts.template ? templated(vm, env) : stay(vm)
+      }
+    ),
+    Gone: seenGone("it went while it became a template"),
+    Conceded: conceded(),
+    Failed: failed("making the template"),
+    Deadline: late("making the template"),
+    Reap: asked(),
+    Reserve: tooLate()
+  },
+  ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
+)
 
-  Templated: row<"Templated">("the template of a V1 model; no machine any more")({}, everyEvent)
-}
+export const Templated = row<"Templated">("the template of a V1 model; no machine any more")({}, everyEvent)

@@ -1,0 +1,119 @@
+/** The rows of the table for a ready machine: leased, claimed for a job that is then taken, or given back. */
+import { asked, conceded, failed, late, seen, seenClaimed, seenGone, tooLate } from "./cells.ts"
+import { giveBack, isOff, reap, reprove, rewritten, starting, wrote } from "./moves.ts"
+import { clonedForJob, poolSize } from "./State.ts"
+import { cell, enter, row, stay } from "./table.ts"
+
+export const Provisioned = row<"Provisioned">("off, ready for a job")(
+  {
+    Reserve: cell(["Reserved"], "leased for a job", (vm, { claim }, env) =>
+      enter({ ...vm, size: poolSize(vm) }, { _tag: "Reserved", claim, cancelled: undefined }, env, {
+        actions: [{ _tag: "PoolShrank" }]
+      })
+    ),
+    Seen: seen(
+      ["Reaping", "Provisioned", "Booting", "Settling", "Renamed", "Running", "Preparing", "Converting"],
+      "somebody wrote on it: what it proves to be; somebody powered it on: reaped",
+      (vm, facts, env, before) => {
+        if (rewritten(before, facts, env)) return reprove(vm, env, "somebody else wrote on it in the pool")
+        return isOff(facts) ? stay(vm) : reap(vm, env, "somebody powered it on in the pool", "none")
+      }
+    ),
+    Gone: seenGone("it was removed from the pool"),
+    Deadline: cell(["Provisioned", "Reaping"], "looked at again; on: reaped", (vm, _, env) =>
+      vm.facts === undefined || isOff(vm.facts)
+        ? stay({ ...vm, deadline: enter(vm, vm.state, env).vm.deadline })
+        : reap(vm, env, "somebody powered it on in the pool", "none")
+    ),
+    Reap: asked()
+  },
+  ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Done", "Exited", "Refused", "Conceded", "Failed", "Settled"]
+)
+
+export const Reserved = row<"Reserved">(
+  "the claim is being written: name, annotation and size in one guarded reconfigure"
+)(
+  {
+    Done: cell(["Renamed", "Returning"], "claimed; cancelled meanwhile: given back", (vm, _, env) => {
+      const { claim, cancelled } = vm.state
+      const claimed = { ...vm, ...wrote(vm) }
+      return cancelled === undefined
+        ? enter(claimed, { _tag: "Renamed", claim, cancelled: undefined, resumed: false }, env)
+        : giveBack(claimed, env, claim, cancelled, false)
+    }),
+    Cancel: cell(["Reserved"], "remembered until the claim is written", (vm, event) =>
+      stay({ ...vm, state: { ...vm.state, cancelled: event.reason } })
+    ),
+    JobEnded: cell(["Reserved"], "remembered until the claim is written", (vm, event) =>
+      stay({ ...vm, state: { ...vm.state, cancelled: `its job is ${event.status}` } })
+    ),
+    Conceded: conceded(),
+    Failed: cell(["Returning"], "the claim failed: given back", (vm, event, env) =>
+      giveBack(vm, env, vm.state.claim, `claiming the machine failed: ${event.reason}`, true)
+    ),
+    Deadline: cell(["Returning"], "the claim took too long: given back", (vm, _, env) =>
+      giveBack(vm, env, vm.state.claim, "claiming the machine took too long", true)
+    ),
+    Seen: seenClaimed(),
+    Gone: seenGone("it went while it was claimed"),
+    Reap: asked(),
+    Reserve: tooLate()
+  },
+  ["SignedIn", "Disabled", "Cloned", "Exited", "Refused", "Settled"]
+)
+
+export const Renamed = row<"Renamed">("claimed for a job, which is being taken")(
+  {
+    Done: cell(["Powered", "Reaping"], "taken; cancelled meanwhile: reaped", (vm, _, env) => {
+      const { claim, cancelled, resumed } = vm.state
+      const patch = resumed ? wrote(vm) : {}
+      return cancelled === undefined
+        ? enter(vm, { _tag: "Powered", claim, on: false }, env, { patch, actions: starting(vm, claim) })
+        : reap(vm, env, cancelled, "release")
+    }),
+    Refused: cell(
+      ["Returning", "Reaping"],
+      "the take was refused: given back; on, or cloned for the job: reaped",
+      (vm, event, env) =>
+        !clonedForJob(vm) && (vm.facts === undefined || isOff(vm.facts))
+          ? giveBack(vm, env, vm.state.claim, event.reason, false)
+          : reap(vm, env, event.reason, "none")
+    ),
+    Cancel: cell(["Renamed"], "remembered until the take is answered", (vm, event) =>
+      stay({ ...vm, state: { ...vm.state, cancelled: event.reason } })
+    ),
+    JobEnded: cell(["Renamed"], "remembered until the take is answered", (vm, event) =>
+      stay({ ...vm, state: { ...vm.state, cancelled: `its job is ${event.status}` } })
+    ),
+    Conceded: conceded(),
+    Failed: failed("taking its job"),
+    Deadline: late("taking its job"),
+    Seen: seenClaimed(),
+    Gone: seenGone("it went before it was powered on"),
+    Reap: asked(),
+    Reserve: tooLate()
+  },
+  ["SignedIn", "Disabled", "Cloned", "Exited", "Settled"]
+)
+
+export const Returning = row<"Returning">("the claim is being undone by another guarded reconfigure")(
+  {
+    Done: cell(["Provisioned"], "back in the pool", (vm, _, env) =>
+      enter(vm, { _tag: "Provisioned" }, env, { patch: wrote(vm), actions: [{ _tag: "PoolGrew" }] })
+    ),
+    Seen: seen(["Returning", "Reaping"], "on: reaped", (vm, facts, env) =>
+      isOff(facts) ? stay(vm) : reap(vm, env, "it went on while it was given back", "none")
+    ),
+    Gone: seenGone("it went while it was given back"),
+    Conceded: conceded(),
+    Failed: cell(["Reaping"], "giving it back failed: reaped", (vm, event, env) =>
+      reap(vm, env, `giving it back failed: ${event.reason}`, "none")
+    ),
+    Deadline: cell(["Reaping"], "giving it back took too long: reaped", (vm, _, env) =>
+      reap(vm, env, "giving it back took too long", "none")
+    ),
+    Reap: asked(),
+    Reserve: tooLate()
+  },
+  ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
+)

@@ -1,0 +1,77 @@
+/** The rows of the table for a machine whose job is taken: it boots, and its worker works. */
+import { asked, conceded, dropped, failed, jobEnded, late, seen, seenGone, tooLate } from "./cells.ts"
+import { fail, isOff, reap, wrote } from "./moves.ts"
+import type { VmState } from "./State.ts"
+import { cell, enter, row, stay } from "./table.ts"
+
+export const Powered = row<"Powered">("powering on, getting ready, recording the bootstrap")(
+  {
+    Done: cell(["Running"], "ready and recorded", (vm, _, env) =>
+      enter(vm, { _tag: "Running", claim: vm.state.claim, signedIn: false, resumed: false }, env, {
+        patch: wrote(vm),
+        actions: [{ _tag: "CommitCapacity" }]
+      })
+    ),
+    Seen: seen(["Powered", "Reaping"], "on: noted; off after it was on: reaped", (vm, facts, env) => {
+      if (isOff(facts)) return vm.state.on ? fail(vm, env, "it went off while it booted") : stay(vm)
+      return stay({ ...vm, state: { ...vm.state, on: true } })
+    }),
+    Gone: seenGone("it went while it booted"),
+    Cancel: dropped(),
+    JobEnded: jobEnded(),
+    Conceded: conceded(),
+    Failed: failed("its boot"),
+    Deadline: late("its boot"),
+    Reap: asked(),
+    Reserve: tooLate()
+  },
+  ["SignedIn", "Disabled", "Cloned", "Exited", "Refused", "Settled"]
+)
+
+export const Running = row<"Running">("the worker is started and works until the machine goes off")(
+  {
+    SignedIn: cell(["Running"], "CDS knows the worker: its TTL counts from its claim", (vm, _, env) => {
+      if (vm.state.signedIn) return stay(vm)
+      const state: VmState = { ...vm.state, signedIn: true }
+      // When its time is over already: the next millisecond, as a deadline of this one has been told.
+      const deadline = Math.max(env.now + 1, vm.state.claim.startedAt + env.times.workerTtlMs)
+      return stay({ ...vm, state, deadline })
+    }),
+    Exited: cell(
+      ["Running", "Reaping"],
+      "the bootstrap failed: told and reaped; else it will go off",
+      (vm, event, env) => {
+        if (event.exitCode === 0)
+          return stay({
+            ...vm,
+            state: { ...vm.state, ended: true },
+            deadline: env.now + env.times.finishedWorkerGraceMs
+          })
+        const log = event.log === "" ? "" : `; its log ends with:\n${event.log}`
+        return fail(vm, env, `the worker's start script ended with exit code ${event.exitCode}${log}`)
+      }
+    ),
+    Seen: seen(["Running", "Reaping"], "off: reaped", (vm, facts, env) =>
+      isOff(facts) ? reap(vm, env, "its worker has finished", "release") : stay(vm)
+    ),
+    Gone: seenGone("it was removed while its worker ran"),
+    Disabled: cell(["Reaping"], "reaped: CDS disabled its worker", (vm, _, env) =>
+      reap(vm, env, "CDS disabled its worker", "release")
+    ),
+    JobEnded: jobEnded(),
+    Cancel: dropped(),
+    Failed: failed("starting its worker"),
+    Deadline: cell(
+      ["Running", "Reaping"],
+      "its time is over: a job that had a worker fails; else CDS is asked whether it has one",
+      (vm, _, env) =>
+        vm.state.signedIn
+          ? reap(vm, env, `the worker's time (workerTTL) is over`, "fail")
+          : enter(vm, { ...vm.state, overdue: true }, env)
+    ),
+    Refused: cell(["Reaping"], "CDS knows no such worker: given back", (vm, event, env) => fail(vm, env, event.reason)),
+    Reap: asked(),
+    Reserve: tooLate()
+  },
+  ["Cloned", "Done", "Conceded", "Settled"]
+)
