@@ -66,6 +66,26 @@ describe("the strategy that an operator chooses", () => {
     )
 })
 
+describe("the resource pool", () => {
+  it.effect("has room for one more worker only once those that start are on: several at once take it once", () =>
+    Effect.gen(function* () {
+      const { world, process } = yield* begin(unlimited, { pool: { ...plenty, unreservedMB: 6_000 } })
+      yield* four(world)
+      const reasons = new Set<string>()
+      let most = 0
+      for (let second = 0; second < 10 * 60; second++) {
+        yield* TestClock.adjust("1 second")
+        const machines = yield* Context.get(process.context, Monitor).machines
+        most = Math.max(most, machines.filter(({ state }) => state !== "running").length)
+        for (const one of (yield* standing(world, process)).reasons) reasons.add(one)
+      }
+      assert.strictEqual(most, 1)
+      assert.match([...reasons].join(), /6000 of 65536 MB left .*, 4096 MB of them for workers that start,/)
+      assert.strictEqual((yield* standing(world, process)).running, 4)
+    }).pipe(seeded("starts in flight"))
+  )
+})
+
 describe("what is told of the limits", () => {
   it.effect("workers of how many, or of unlimited", () =>
     Effect.gen(function* () {

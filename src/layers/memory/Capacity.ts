@@ -23,19 +23,25 @@ interface Entry extends Size {
 
 const bytesPerMB = 2 ** 20
 
-/** The pool's CPU is measured in MHz, and no number of CPUs stands for one of these: any left is enough (vsphere-behaviour 9.1). */
-const poolRefusal = (size: Size, { cpu, memory }: Resources): NoCapacity | undefined => {
+/**
+ * The pool's CPU is measured in MHz, and no number of CPUs stands for one of these: any left is enough (vsphere-behaviour 9.1). Its memory shows
+ * a worker once that is on, so the `startingMB` of those on their way there are not left either. They count until they run: one that is on before
+ * may count twice for a while, and then the next start waits.
+ */
+const poolRefusal = (size: Size, startingMB: number, { cpu, memory }: Resources): NoCapacity | undefined => {
   if (cpu !== undefined && cpu.unreserved <= 0)
     return new NoCapacity({
       limit: "resourcePool",
       reason: `the resource pool has no CPU left that is not reserved (${cpu.unreserved} of ${cpu.max} MHz)`
     })
   const left = Math.floor((memory?.unreserved ?? Infinity) / bytesPerMB)
-  if (memory !== undefined && size.memoryMB > left)
+  if (memory !== undefined && size.memoryMB > left - startingMB) {
+    const starts = startingMB > 0 ? `, ${startingMB} MB of them for workers that start,` : ","
     return new NoCapacity({
       limit: "resourcePool",
-      reason: `the resource pool has ${left} of ${Math.floor(memory.max / bytesPerMB)} MB left that are not reserved, and the worker needs ${size.memoryMB} MB`
+      reason: `the resource pool has ${left} of ${Math.floor(memory.max / bytesPerMB)} MB left that are not reserved${starts} and the worker needs ${size.memoryMB} MB`
     })
+  }
   return undefined
 }
 
@@ -70,6 +76,12 @@ export const layer: Layer.Layer<Capacity, never, Settings | Inventory> = Layer.e
       return { workers: ledger.size, starting, cpus, memoryMB }
     }
 
+    const startingMB = (): number => {
+      let sum = 0
+      for (const { starting, memoryMB } of ledger.values()) if (starting) sum += memoryMB
+      return sum
+    }
+
     /** The first limit that one more worker of this size would pass. A limit of 0 is none (seed 12). */
     const refusal = (size: Size, { resources, doubt }: Place): NoCapacity | undefined => {
       if (doubt !== undefined)
@@ -87,7 +99,7 @@ export const layer: Layer.Layer<Capacity, never, Settings | Inventory> = Layer.e
           limit: "maxConcurrentProvisioning",
           reason: `${used.starting} workers are starting, at most ${maxConcurrentProvisioning} at once (provision.maxConcurrentProvisioning)`
         })
-      const pool = poolRefusal(size, resources)
+      const pool = poolRefusal(size, startingMB(), resources)
       if (pool !== undefined) return pool
       if (maxCpus > 0 && used.cpus + size.cpus > maxCpus)
         return new NoCapacity({

@@ -151,6 +151,28 @@ describe("the resource pool", () => {
       })
   )
 
+  it.effect("has no room for what is starting already, which its figures do not show yet", () =>
+    ledger(
+      unlimited,
+      (capacity) =>
+        Effect.gen(function* () {
+          yield* capacity.reserve("a", size)
+          yield* capacity.reserve("b", size)
+          const refused = yield* Effect.flip(capacity.reserve("c", size))
+          assert.strictEqual(refused.limit, "resourcePool")
+          assert.strictEqual(
+            refused.reason,
+            "the resource pool has 12287 of 16384 MB left that are not reserved, 8192 MB of them for workers that start, and the worker needs 4096 MB"
+          )
+          yield* capacity.commit("a", size, false)
+          yield* capacity.reserve("c", size)
+          yield* capacity.release("b")
+          yield* capacity.reserve("d", size)
+        }),
+      { resources: { ...unknown, cpu, memory: { ...memory, unreserved: 3 * 4096 * MB - 1 } } }
+    )
+  )
+
   it.effect("is no limit while it cannot be read", () =>
     Effect.gen(function* () {
       assert.isUndefined(yield* why(unknown))
