@@ -3,6 +3,7 @@
  * different tags or a `kind`; a message is for people and is never compared.
  */
 import { Data } from "effect"
+import type { MachineFacts } from "./Machine.ts"
 
 /** A fault that vCenter itself answered: `fault` is its vSphere type name, e.g. `NotAuthenticated`, `DuplicateName`. */
 export class VimFault extends Data.TaggedError("VimFault")<{
@@ -52,10 +53,11 @@ export class VSphereError extends Data.TaggedError("VSphereError")<{
   readonly message: string
 }> {}
 
-/** A guarded reconfigure lost: the machine is no longer the one that was decided upon (other generation, owner, or name). */
+/** A guarded reconfigure lost: the machine is no longer the one that was decided upon (other generation, owner, or name). `facts`: what it is now. */
 export class Conceded extends Data.TaggedError("Conceded")<{
   readonly machine: string
   readonly reason: string
+  readonly facts: MachineFacts
 }> {}
 
 /** The guest did not become ready: `stage` says how far it came. */

@@ -23,8 +23,8 @@ export type VmEvent =
   | { readonly _tag: "Done" }
   | { readonly _tag: "Exited"; readonly exitCode: number; readonly log: string }
   | { readonly _tag: "Refused"; readonly reason: string }
-  /** A guarded reconfigure lost: somebody else wrote on the machine. */
-  | { readonly _tag: "Conceded"; readonly reason: string }
+  /** A guarded reconfigure lost: somebody else wrote on the machine. `facts`: what it is now, which may be told here before it is Seen. */
+  | { readonly _tag: "Conceded"; readonly reason: string; readonly facts: MachineFacts }
   /** `unknown`: whether it took place cannot be told. */
   | { readonly _tag: "Failed"; readonly reason: string; readonly unknown: boolean }
   /** The job of a machine that is being reaped is settled; the machine is not gone yet. `waits`: the job is in the queue again. */

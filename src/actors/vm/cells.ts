@@ -51,7 +51,7 @@ export const conceded = <S extends StateTag>(): Cell<S, "Conceded"> =>
   cell(
     ["Ceded", "Booting", "Settling", "Provisioned", "Renamed", "Running", "Preparing", "Converting", "Reaping"],
     "what it proves to be now",
-    (vm, event, env) => reprove(vm, env, event.reason)
+    (vm, { facts, reason }, env) => reprove({ ...vm, facts, ref: facts.ref }, env, reason)
   )
 
 export const failed = <S extends StateTag>(doing: string): Cell<S, "Failed"> =>

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { parse } from "../../schema/Annotation.ts"
 import { Conceded, VSphereError } from "../../schema/Errors.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
+import { Inventory } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
 import type { MachineChange } from "../../services/VSphere.ts"
 import type { Disks } from "./Disks.ts"
@@ -21,6 +22,7 @@ const mostAttempts = 10
 export const makeReconfigure = Effect.fnUntraced(function* (disks: Disks) {
   const vim = yield* VimSession
   const calls = yield* MachineCalls
+  const inventory = yield* Inventory
   const { times } = yield* Settings
 
   /** Hardware is read when it matters: cores when the number of CPUs changes, disks when one may have to grow. */
@@ -51,7 +53,11 @@ export const makeReconfigure = Effect.fnUntraced(function* (disks: Disks) {
     for (let attempt = 1; ; attempt++) {
       if (calls.foreign(facts) === undefined && done(facts)) return
       const reason = objection(facts)
-      if (reason !== undefined) return yield* new Conceded({ machine: facts.name, reason })
+      if (reason !== undefined) {
+        // What was read may be older than what the subscription told meanwhile.
+        const known = (yield* inventory.view).machines.get(ref) ?? facts
+        return yield* new Conceded({ machine: facts.name, reason, facts: known })
+      }
       const spec = yield* specOf(facts, change)
       const error = yield* calls.run("ReconfigVM_Task", ref, { spec }, times.taskMs).pipe(
         Effect.catchIf(

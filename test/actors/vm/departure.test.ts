@@ -53,11 +53,8 @@ describe("a machine that cannot be reached", () => {
   })
 
   it("keeps the job of a claim that somebody wrote away until it is off, where it has to go for that", () => {
-    const rewritten = {
-      ...machine(states.poweredOn),
-      facts: sample.facts({ ...sample.on, annotation: sample.written("provisioned") })
-    }
-    const lost = after(rewritten, { _tag: "Conceded", reason: "somebody else wrote on it" })
+    const rewritten = { ...sample.on, annotation: sample.written("provisioned") }
+    const lost = after(machine(states.poweredOn), sample.conceded(rewritten))
     assert.deepStrictEqual(reaping(lost), { _tag: "Reaping", claim, settlement: "release" })
     assert.notInclude(asks(lost), "ReturnJob")
   })
@@ -130,15 +127,20 @@ describe("a machine of another owner", () => {
   })
 
   it("is let go when the removal of it loses against its new owner", () => {
-    const theirs = machine(states.reaping, { facts: sample.facts({ annotation: sample.foreign.annotation }) })
-    const ceded = after(theirs, { _tag: "Conceded", reason: "another owner" })
+    const ceded = after(machine(states.reaping), sample.conceded(sample.foreign))
     assert.deepStrictEqual(ceded.vm.state, { _tag: "Ceded" })
   })
 
   it("stays ours when the removal of it loses against a writer of our own name, and is what it proves to be", () => {
-    const ours = machine(states.reaping, { facts: sample.facts({ annotation: sample.written("provisioned") }) })
-    const kept = after(ours, { _tag: "Conceded", reason: "written by another" })
+    const kept = after(machine(states.reaping), sample.conceded({ annotation: sample.written("provisioned") }))
     assert.deepStrictEqual(kept.vm.state, { _tag: "Provisioned" })
+  })
+
+  it("that stands as ours by now is not let go for what was known of it before the loss", () => {
+    const was = sample.facts({ annotation: sample.goAnnotation({ model: true }) })
+    const kept = after(machine(states.renamed, { facts: was }), sample.conceded())
+    assert.deepStrictEqual(kept.vm.state, { _tag: "Provisioned" })
+    assert.deepStrictEqual(kept.vm.facts, sample.facts())
   })
 })
 

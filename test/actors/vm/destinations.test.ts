@@ -167,7 +167,7 @@ const allEvents: ReadonlyArray<VmEvent> = [
   { _tag: "Exited", exitCode: 0, log: "" },
   { _tag: "Exited", exitCode: 1, log: "no worker" },
   { _tag: "Refused", reason: "taken by another" },
-  { _tag: "Conceded", reason: "written by another" },
+  ...allFacts.map((facts) => ({ _tag: "Conceded", reason: "written by another", facts }) as const),
   ...[false, true].map((unknown) => ({ _tag: "Failed", reason: "no", unknown }) as const),
   { _tag: "Settled", waits: true }
 ]
@@ -178,9 +178,11 @@ interface Taken {
   readonly step: Step
 }
 
-/** What may have been known before the event: all of it matters, except to news of the same kind, for which three examples do. */
+/** What may have been known before the event: all of it matters, except to news of the machine itself, for which three examples do. */
 const knownBefore = (event: VmEvent): ReadonlyArray<MachineFacts | undefined> =>
-  event._tag === "Seen" ? [undefined, allFacts[0], allFacts.at(-1)] : [undefined, ...allFacts]
+  event._tag === "Seen" || event._tag === "Conceded"
+    ? [undefined, allFacts[0], allFacts.at(-1)]
+    : [undefined, ...allFacts]
 
 /** Each state meets each event, with each thing that may have been known of the machine before. */
 const everyStep = function* (): Generator<Taken> {

@@ -158,6 +158,11 @@ export const states = {
 } as const satisfies Record<string, VmState>
 
 export const seen = (more: Partial<MachineFacts> = {}): VmEvent => ({ _tag: "Seen", facts: facts(more) })
+export const conceded = (more: Partial<MachineFacts> = {}): VmEvent => ({
+  _tag: "Conceded",
+  reason: "somebody else wrote on it",
+  facts: facts(more)
+})
 export const done: VmEvent = { _tag: "Done" }
 export const failed: VmEvent = { _tag: "Failed", reason: "the disk is full", unknown: false }
 export const deadline: VmEvent = { _tag: "Deadline" }
@@ -187,7 +192,7 @@ export const events: ReadonlyArray<VmEvent> = [
   { _tag: "Exited", exitCode: 0, log: "" },
   { _tag: "Exited", exitCode: 1, log: "worker: no space left" },
   { _tag: "Refused", reason: "the job is Scheduling at other" },
-  { _tag: "Conceded", reason: "somebody else wrote on it" },
+  conceded({}),
   { _tag: "Failed", reason: "the disk is full", unknown: false },
   { _tag: "Failed", reason: "no answer", unknown: true },
   { _tag: "Settled", waits: true }

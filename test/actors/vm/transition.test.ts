@@ -10,7 +10,6 @@ import {
   deadline,
   done,
   env,
-  facts,
   failed,
   find,
   toldWhy,
@@ -140,10 +139,7 @@ describe("a claim", () => {
     const resumed = machine({ ...states.renamed, resumed: true })
     assert.strictEqual(after(resumed, done).vm.generation, resumed.generation + 1)
     assert.strictEqual(after(machine(states.renamed), done).vm.generation, resumed.generation)
-    const lost = after(
-      { ...resumed, facts: sample.facts({ annotation: sample.written("provisioned") }) },
-      { _tag: "Conceded", reason: "" }
-    )
+    const lost = after(resumed, sample.conceded({ annotation: sample.written("provisioned") }))
     assert.deepStrictEqual(lost.vm.state, { _tag: "Provisioned" })
     assert.isTrue(asks(lost).includes("SettleJob"))
   })
@@ -166,8 +162,8 @@ describe("a claim", () => {
 
   it("that loses against another writer goes back, and the machine becomes what it proves to be", () => {
     const theirs = sample.goAnnotation({ provisioning: false, workerName: "go-worker", jobId: "job-5" })
-    const vm = machine(states.reserved, { facts: facts({ name: "go-worker", annotation: theirs, ...sample.on }) })
-    const conceded = after(vm, { _tag: "Conceded", reason: "somebody else wrote on it" })
+    const found = { name: "go-worker", annotation: theirs, ...sample.on }
+    const conceded = after(machine(states.reserved), sample.conceded(found))
     assert.strictEqual(conceded.vm.state._tag, "Running")
     assert.deepStrictEqual(asks(conceded), ["ReturnJob", "FreeCapacity"])
   })

@@ -282,7 +282,8 @@ describe("reconfigure", () => {
         (machine) => Effect.sync(() => vcenter.others.annotate(machine, oursText("somebody-else"))),
         ({ annotation }) => annotation === plan().annotation
       )
-      assert.strictEqual(exit._tag === "Failure" && exit.failure._tag, "Conceded")
+      const conceded = exit._tag === "Failure" && exit.failure._tag === "Conceded" ? exit.failure : undefined
+      assert.strictEqual(conceded?.facts.annotation, oursText("somebody-else"))
       assert.strictEqual(calls, 1)
     }).pipe(Effect.provide(stand()))
   )

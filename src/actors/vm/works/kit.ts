@@ -1,6 +1,13 @@
 /** What the works share: what they are given, how long they persist, how they end. */
 import { Effect, Schedule } from "effect"
-import type { CdsError, Conceded, GuestError, VSphereError } from "../../../schema/Errors.ts"
+import type {
+  CdsError,
+  Conceded,
+  GuestError,
+  GuestNotReady,
+  IpExhausted,
+  VSphereError
+} from "../../../schema/Errors.ts"
 import type { MachineRef } from "../../../schema/Machine.ts"
 import type { VmEvent } from "../Event.ts"
 import type { Vm } from "../State.ts"
@@ -43,17 +50,15 @@ export const failure = (reason: string): VmEvent => ({ _tag: "Failed", reason, u
 export const ending = <R>(
   self: Effect.Effect<
     VmEvent | undefined,
-    { readonly _tag: string; readonly message: string; readonly kind?: string; readonly reason?: string },
+    CdsError | Conceded | GuestError | GuestNotReady | IpExhausted | VSphereError,
     R
   >
 ): Effect.Effect<VmEvent | undefined, never, R> =>
-  Effect.catch(self, (error): Effect.Effect<VmEvent> =>
-    Effect.succeed(
-      error._tag === "Conceded"
-        ? { _tag: "Conceded", reason: error.reason ?? error.message }
-        : { _tag: "Failed", reason: error.reason ?? error.message, unknown: error.kind === "unknown" }
-    )
-  )
+  Effect.catch(self, (error): Effect.Effect<VmEvent> => {
+    if (error._tag === "Conceded") return Effect.succeed({ _tag: "Conceded", reason: error.reason, facts: error.facts })
+    if (!("kind" in error)) return Effect.succeed(failure(error.reason))
+    return Effect.succeed({ _tag: "Failed", reason: error.message, unknown: error.kind === "unknown" })
+  })
 
 export const refOf = (vm: Vm): Effect.Effect<MachineRef> =>
   vm.ref === undefined ? Effect.die(`the machine ${nameOf(vm)} has no reference yet`) : Effect.succeed(vm.ref)
