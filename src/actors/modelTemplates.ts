@@ -13,8 +13,8 @@ export type Standing =
   | { readonly _tag: "Ready"; readonly template: MachineFacts }
   /** There under another name; `older` has the model's, and goes out of its way first. */
   | { readonly _tag: "Aside"; readonly template: MachineFacts; readonly older: MachineFacts | undefined }
-  /** To be built; `older` is in the way of the build under its temporary name. */
-  | { readonly _tag: "Missing"; readonly older: MachineFacts | undefined }
+  /** To be built. */
+  | { readonly _tag: "Missing" }
   /** The model's name belongs to something else: it is left alone, and the model has no template. */
   | { readonly _tag: "Taken"; readonly reason: string }
 
@@ -24,8 +24,15 @@ export interface ModelTemplate {
   readonly stamp: ModelStamp
 }
 
-/** The name under which the template of a model is built, as the Go hatchery has it. */
-export const buildName = (model: Pick<ModelV1, "name">): string => `${model.name}-tmp`
+/**
+ * The name under which the template of a model is built: `<model>-tmp`, as the Go hatchery has it, or the next one that nothing else has. What has
+ * it may be somebody else's by now, and stay.
+ */
+export const buildName = ({ name }: Pick<ModelV1, "name">, taken: ReadonlySet<string>): string => {
+  let free = `${name}-tmp`
+  for (let n = 2; taken.has(free); n++) free = `${name}-${n}-tmp`
+  return free
+}
 
 /** The name of a template that was replaced, until nothing descends from it. */
 export const asideName = ({ path, lastModified }: ModelStamp): string =>
@@ -61,8 +68,7 @@ export const standingOf = (model: ModelV1, machines: Iterable<MachineFacts>, hat
   const holder = named(all, model.name)
   if (holder !== undefined && !isOf(path, templates, holder)) return taken(model, holder, templates)
   if (current[0] !== undefined) return { _tag: "Aside", template: current[0], older: holder }
-  const inTheWay = named(all, buildName(model))
-  return { _tag: "Missing", older: isOf(path, templates, inTheWay) ? inTheWay : undefined }
+  return { _tag: "Missing" }
 }
 
 const taken = (model: ModelV1, holder: MachineFacts, templates: ReadonlyArray<ModelTemplate>): Standing => {
@@ -86,8 +92,12 @@ const stampOn = (facts: MachineFacts, hatchery: string): ModelStamp | undefined 
     : { path: annotation.workerModelPath, lastModified: annotation.workerModelLastModified ?? "" }
 }
 
-/** Templates that were replaced and from which no machine descends any more: `living` are the machines that may not show yet. */
+/**
+ * Templates that were replaced and from which no machine descends any more: they were put aside, or a model's present one is in its place, whatever
+ * name somebody gave the old one. `living` are the machines that may not show yet.
+ */
 export const retired = (
+  models: Iterable<ModelV1>,
   machines: Iterable<MachineFacts>,
   living: Iterable<Vm>,
   hatchery: string
@@ -97,7 +107,11 @@ export const retired = (
     ...all.filter(({ template }) => !template).map((facts) => stampOn(facts, hatchery)),
     ...[...living].filter(({ state }) => placeOf(state) !== "Templated").map(({ model }) => model)
   ]
+  const present = [...models].filter((model) => standingOf(model, all, hatchery)._tag === "Ready").map(stampOf)
+  const isReplaced = ({ facts, stamp }: ModelTemplate): boolean =>
+    facts.name === asideName(stamp) ||
+    present.some(({ path, lastModified }) => path === stamp.path && lastModified !== stamp.lastModified)
   return templatesOf(all, hatchery)
-    .filter(({ facts, stamp }) => facts.name === asideName(stamp) && !descend.some((one) => sameStamp(one, stamp)))
+    .filter((one) => isReplaced(one) && !descend.some((stamp) => sameStamp(stamp, one.stamp)))
     .map(({ facts }) => facts)
 }

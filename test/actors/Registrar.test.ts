@@ -160,7 +160,7 @@ describe("a V1 model that was changed", () => {
     }).pipe(seeded("kept"))
   )
 
-  it.effect("while its template was being built has that one put aside too", () =>
+  it.effect("while its template was being built has that one removed too", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", ...registered }])
       const { said } = yield* enter(world)
@@ -168,13 +168,27 @@ describe("a V1 model that was changed", () => {
       yield* world.cds.addModel({ name: "build-env", password: "worker", preCmd: "true", ...registered })
       yield* TestClock.adjust("10 minutes")
       assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
-      assert.strictEqual((yield* said("build-env-tmp")).length, 2)
+      assert.deepStrictEqual(yield* said("build-env-2-tmp"), ["renamed to build-env"])
+      assert.deepStrictEqual(yield* said("build-env-tmp"), ["no machine descends from it: removed"])
       assert.deepStrictEqual(ours(world), [])
     }).pipe(seeded("meanwhile"))
   )
 })
 
 describe("a model whose name is taken", () => {
+  it.effect("while its template is built has it built again under another, and what became somebody else's stays", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      yield* start(world)
+      yield* TestClock.adjust("1 minute")
+      const lost = named(world, "build-env-tmp")?.ref.value ?? ""
+      world.vcenter.others.annotate(lost, "mine now")
+      yield* TestClock.adjust("20 minutes")
+      assert.strictEqual(named(world, "build-env-tmp")?.ref.value, lost)
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    }).pipe(seeded("lost"))
+  )
+
   it.effect("by another group's model has the reason told, and harms nobody", () =>
     Effect.gen(function* () {
       const cds = { hatcheries: [{ name, region: "default", groups: ["shared.infra", "team"] }] }

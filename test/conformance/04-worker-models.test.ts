@@ -5,51 +5,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { asideName, retired, standingOf, templatesOf } from "../../src/actors/modelTemplates.ts"
+import { asideName, buildName, retired, standingOf, templatesOf } from "../../src/actors/modelTemplates.ts"
 import type { Vm } from "../../src/actors/vm/State.ts"
 import type { MachineFacts } from "../../src/schema/Machine.ts"
 import { type ModelV1, stampOf } from "../../src/schema/ModelV1.ts"
+import { modelV1, templateV1 } from "../support/models.ts"
 import { makeWorld, seeded } from "../support/world.ts"
 import { enter, makeV1, named, ours, registered, templates } from "../actors/scene.ts"
 import { facts, goAnnotation, machine, states } from "../actors/vm/sample.ts"
 
-const model: ModelV1 = {
-  id: 9,
-  name: "build-env",
-  group: "ci",
-  type: "vsphere",
-  image: "debian12",
-  flavor: "",
-  preCmd: "",
-  cmd: "worker",
-  postCmd: "sudo shutdown -h now",
-  user: "worker",
-  password: "",
-  needRegistration: false,
-  checkRegistration: false,
-  lastModified: "200",
-  spawnErrors: 0,
-  deprecated: false,
-  disabled: false,
-  registeredOs: "linux",
-  registeredArch: "amd64",
-  registeredCapabilities: []
-}
+const model = modelV1({ name: "build-env", group: "ci", lastModified: "200" })
 
 const template = (name: string, lastModified: string, path = "ci/build-env"): MachineFacts =>
-  facts({
-    ref: `vm-${name}`,
-    name,
-    template: true,
-    annotation: goAnnotation({
-      workerName: undefined,
-      provisioning: false,
-      vmwareModelPath: undefined,
-      workerModelPath: path,
-      workerModelLastModified: lastModified,
-      model: true
-    })
-  })
+  templateV1({ path, lastModified }, { ref: `vm-${name}`, name })
 
 const stands = (...machines: ReadonlyArray<MachineFacts>) => standingOf(model, machines, "rookery")
 
@@ -67,11 +35,15 @@ describe("the template of a V1 model (4.1)", () => {
     assert.deepStrictEqual(stands(older, built), { _tag: "Aside", template: built, older })
   })
 
-  it("is missing when there is none of its stamp; one that was built for an older stamp makes room for the build", () => {
-    assert.deepStrictEqual(stands(), { _tag: "Missing", older: undefined })
-    assert.deepStrictEqual(stands(older), { _tag: "Missing", older: undefined })
-    const stale = template("build-env-tmp", "100")
-    assert.deepStrictEqual(stands(older, stale), { _tag: "Missing", older: stale })
+  it("is missing when there is none of its stamp", () => {
+    assert.deepStrictEqual(stands(), { _tag: "Missing" })
+    assert.deepStrictEqual(stands(older, template("build-env-tmp", "100")), { _tag: "Missing" })
+  })
+
+  it("is built under a name that nothing else has", () => {
+    assert.strictEqual(buildName(model, new Set(["build-env"])), "build-env-tmp")
+    assert.strictEqual(buildName(model, new Set(["build-env-tmp"])), "build-env-2-tmp")
+    assert.strictEqual(buildName(model, new Set(["build-env-tmp", "build-env-2-tmp"])), "build-env-3-tmp")
   })
 
   it("is never taken from another path of the same name, nor from a machine", () => {
@@ -84,8 +56,11 @@ describe("the template of a V1 model (4.1)", () => {
   })
 })
 
-const gone = (machines: ReadonlyArray<MachineFacts>, living: ReadonlyArray<Vm> = []) =>
-  retired(machines, living, "rookery").map(({ name }) => name)
+const gone = (
+  machines: ReadonlyArray<MachineFacts>,
+  living: ReadonlyArray<Vm> = [],
+  models: ReadonlyArray<ModelV1> = []
+) => retired(models, machines, living, "rookery").map(({ name }) => name)
 
 describe("a template that was replaced", () => {
   const old = template(asideName({ path: "ci/build-env", lastModified: "100" }), "100")
@@ -105,8 +80,19 @@ describe("a template that was replaced", () => {
     assert.deepStrictEqual(gone([old], [machine(states.cloning, { model: stampOf(model) })]), ["build-env-old-100"])
   })
 
-  it("is never one that has another name: only what was put aside is removed", () => {
+  it("is known by the name under which it was put aside, also when CDS has its model no more", () => {
     assert.deepStrictEqual(gone([template("build-env", "100"), template("build-env-old-99", "100")]), [])
+  })
+
+  it("is known under any name that somebody gave it, once the model's present one is in its place", () => {
+    const renamed = template("renamed-by-hand", "100")
+    const current = template("build-env", "200")
+    assert.deepStrictEqual(gone([renamed, template("build-env-tmp", "200")], [], [model]), [])
+    assert.deepStrictEqual(gone([renamed, current, template("tools", "100", "ci/tools")], [], [model]), [
+      "renamed-by-hand"
+    ])
+    const child = [machine(states.cloning, { model: { path: "ci/build-env", lastModified: "100" } })]
+    assert.deepStrictEqual(gone([renamed, current], child, [model]), [])
   })
 
   it("is never another hatchery's", () => {
