@@ -142,8 +142,10 @@ export class Nursery extends Context.Service<
         for (const handle of pooled()) {
           if (handle.vm.model === undefined || handle.lease !== undefined) continue
           const model = yield* modelOf(handle.vm.model.path)
-          if (model === undefined) yield* dismiss([handle], "CDS has its V1 model no more")
-          else if (!sameStamp(handle.vm.model, stampOf(model))) yield* dismiss([handle], "its V1 model was changed")
+          if (model !== undefined) {
+            if (!sameStamp(handle.vm.model, stampOf(model))) yield* dismiss([handle], "its V1 model was changed")
+          } else if (settings.cds.token === undefined || (yield* workerModels.isGone(handle.vm.model.path)))
+            yield* dismiss([handle], "CDS has its V1 model no more")
         }
       })
 

@@ -30,7 +30,20 @@ export interface ModelV1 {
   readonly registeredCapabilities: ReadonlyArray<Requirement>
 }
 
-/** `group/name`: as annotations, `workerProvisioning[].modelPath` and `guestCredentials[].modelPath` write it. */
+/** The models that CDS lists. */
+export interface ModelListing {
+  readonly models: ReadonlyArray<ModelV1>
+  /** Entries that are not what the protocol says: these models are there all the same, and cannot be used. */
+  readonly unreadable: ReadonlyArray<UnreadableModel>
+}
+
+export interface UnreadableModel {
+  /** `group/name`; undefined where not even that can be read. */
+  readonly path: string | undefined
+  readonly reason: string
+}
+
+/** `group/name`: as annotations, `workerProvisioning[].modelPath` and `models[].modelPath` write it. */
 export const pathOf = ({ group, name }: Pick<ModelV1, "group" | "name">): string => `${group}/${name}`
 
 /** The V1 model that a machine or template was made for, and in which version: both stand in its annotation. */

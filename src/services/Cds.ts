@@ -6,7 +6,7 @@ import { Context } from "effect"
 import type { Effect, Redacted, Stream } from "effect"
 import type { CdsError, ConfigInvalid } from "../schema/Errors.ts"
 import type { CdsWorker, Job, JobId, JobSighting, JobWithModel, Model } from "../schema/Job.ts"
-import type { ModelV1 } from "../schema/ModelV1.ts"
+import type { ModelListing, ModelV1 } from "../schema/ModelV1.ts"
 import type { MonitoringStatus } from "../schema/Monitoring.ts"
 
 /** Where workers send their logs; from the configuration, else asked of the API (cds-contract 2.5). */
@@ -71,7 +71,7 @@ export class Cds extends Context.Service<
     /** Disables a V1 worker; a job that it runs fails. A V2 worker is left alone: there is no such call. */
     readonly disable: (worker: CdsWorker) => Effect.Effect<void, CdsError>
     /** The enabled V1 models of every type; none without a V1 token. */
-    readonly models: Effect.Effect<ReadonlyArray<ModelV1>, CdsError>
+    readonly models: Effect.Effect<ModelListing, CdsError>
     /** A V1 model's guest password, its secret asked for where the model holds a placeholder. */
     readonly modelPassword: (model: ModelV1) => Effect.Effect<Redacted.Redacted<string>, CdsError>
     /** Books the registration of a V1 model for six minutes; `refused` when another has it. */

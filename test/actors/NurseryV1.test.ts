@@ -110,6 +110,61 @@ describe("the pool of a V1 model", () => {
   )
 })
 
+describe("the pool of a V1 model that CDS does not list", () => {
+  const scene = Effect.gen(function* () {
+    const world = yield* makeV1([{ name: "build-env", ...registered }], { settings: keep(2) })
+    const { nursery } = yield* enter(world)
+    yield* TestClock.adjust("10 minutes")
+    const before = ours(world).map(({ ref }) => ref.value)
+    assert.lengthOf(before, 2)
+    /** The models are listed once more, and the pools are looked at. */
+    const listed = Effect.andThen(
+      TestClock.adjust("10 seconds"),
+      Effect.andThen(nursery.want(path, 2), TestClock.adjust("1 second"))
+    )
+    const change = (changes: object) => Effect.sync(() => Object.assign(world.model ?? {}, changes))
+    const enable = (enabled: boolean) => change({ draft: { ...world.model?.draft, disabled: !enabled } })
+    return { world, before, listed, change, enable }
+  })
+
+  it.effect("stays when one list lacks the model, and goes when the next one lacks it too", () =>
+    Effect.gen(function* () {
+      const { world, before, listed, enable } = yield* scene
+      const there = () => ours(world).map(({ ref }) => ref.value)
+      for (let i = 0; i < 3; i++) {
+        yield* enable(false)
+        yield* listed
+        yield* enable(true)
+        yield* listed
+      }
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(there(), before)
+      yield* enable(false)
+      yield* listed
+      yield* listed
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(there(), [])
+    }).pipe(seeded("one list"))
+  )
+
+  it.effect("in a way that can be read stays, however long that takes", () =>
+    Effect.gen(function* () {
+      const { world, before, listed, change } = yield* scene
+      for (const broken of [{ checkRegistration: "?" }, { draft: { ...world.model?.draft, group: "" } }]) {
+        const { checkRegistration, draft } = world.model ?? {}
+        yield* change(broken)
+        for (let i = 0; i < 3; i++) yield* listed
+        yield* TestClock.adjust("5 minutes")
+        assert.deepStrictEqual(
+          ours(world).map(({ ref }) => ref.value),
+          before
+        )
+        yield* change({ checkRegistration, draft })
+      }
+    }).pipe(seeded("broken entry"))
+  )
+})
+
 describe("machines of a V1 pool that the Go hatchery left", () => {
   it.effect("are taken over where their stamp is the model's, and replaced where it is not", () =>
     Effect.gen(function* () {

@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(function* (
       yield* Effect.annotateCurrentSpan({ "worker.name": worker.name })
       if (worker.api === "v1") yield* v1?.disable(worker) ?? needs("disable", ConsumerToken.v1)
     }),
-    models: Effect.withSpan(v1?.models ?? Effect.succeed([]), "Cds.models"),
+    models: Effect.withSpan(v1?.models ?? Effect.succeed({ models: [], unreadable: [] }), "Cds.models"),
     modelPassword: Effect.fn("Cds.modelPassword")(
       (model) => v1?.modelPassword(model) ?? needs("modelPassword", ConsumerToken.v1)
     ),

@@ -1,16 +1,17 @@
 /** V1 worker models as CDS keeps them (cds-contract 7.1). */
-import { Effect, Redacted } from "effect"
+import { Effect, Option, Redacted, Schema } from "effect"
 import * as Base64 from "effect/encoding/Base64"
 import { CdsError } from "../../schema/Errors.ts"
 import { pathOf } from "../../schema/ModelV1.ts"
-import type { ModelV1 } from "../../schema/ModelV1.ts"
+import type { ModelListing, ModelV1, UnreadableModel } from "../../schema/ModelV1.ts"
 import { decodeBody } from "./decode.ts"
-import { entries } from "./entries.ts"
+import { readEach, type Unread } from "./entries.ts"
 import { segment } from "./segment.ts"
 import type { Session } from "./Session.ts"
-import { toModelV1, WireModelV1, WireSecrets } from "./wire/ModelV1.ts"
+import { toModelV1, WireModelName, WireModelV1, WireSecrets } from "./wire/ModelV1.ts"
 
-const listed = entries("models", WireModelV1)
+const listed = readEach("models", WireModelV1)
+const decodeName = Schema.decodeUnknownOption(WireModelName)
 const decodeSecrets = decodeBody("modelPassword", WireSecrets)
 
 /** What stands in a model for a value that CDS keeps apart. */
@@ -18,13 +19,21 @@ const placeholder = /\{\{\s*\.(secrets\.\w+)\s*\}\}/g
 
 const modelPath = ({ group, name }: ModelV1) => `/worker/model/${segment(group)}/${segment(name)}`
 
+const unreadableOf = ({ entry, reason }: Unread): UnreadableModel => {
+  const wire = Option.getOrUndefined(decodeName(entry))
+  return { path: wire === undefined ? undefined : pathOf({ group: wire.group.name, name: wire.name }), reason }
+}
+
 export const make = (session: Pick<Session, "call">) => {
   const call = (name: string, method: "GET" | "PUT", path: string, body?: unknown) =>
     Effect.mapError(session.call({ name, method, path, body }), ({ error }) => error)
 
   const models = call("models", "GET", "/worker/model/enabled").pipe(
     Effect.flatMap(listed),
-    Effect.map((found): ReadonlyArray<ModelV1> => found.map(toModelV1))
+    Effect.map(({ found, unread }): ModelListing => ({
+      models: found.map(toModelV1),
+      unreadable: unread.map(unreadableOf)
+    }))
   )
 
   const modelPassword = Effect.fnUntraced(function* (model: ModelV1) {

@@ -59,7 +59,7 @@ const model: ModelV1 = {
 const path = "/worker/model/shared.infra/deb"
 
 describe("V1 models", () => {
-  it.effect("are listed whatever their type, those that are not understood left out; null is none", () => {
+  it.effect("are listed whatever their type, those that are not understood by name and reason; null is none", () => {
     const docker = {
       id: 10,
       name: "img",
@@ -70,17 +70,24 @@ describe("V1 models", () => {
       registered_capabilities: null,
       model_docker: { image: "debian" }
     }
-    const answers = [ok([wire, { name: "nameless group" }, docker]), ok(null)]
+    const broken = { ...docker, name: "broken", user_last_modified: "yesterday" }
+    const answers = [ok([wire, { name: "nameless group" }, broken, docker]), ok(null)]
     const world = apiV1(withSignin(() => answers.shift() ?? notFound))
     return Effect.gen(function* () {
       const { models } = yield* Cds
-      const [first, second, ...rest] = yield* models
+      const listing = yield* models
+      const [first, second, ...rest] = listing.models
       assert.deepStrictEqual(first, model)
       assert.deepInclude(second, { name: "img", group: "team", type: "docker", image: "", cmd: "", spawnErrors: 0 })
       assert.deepInclude(second, { lastModified: "-62135596800", registeredOs: undefined, needRegistration: false })
       assert.lengthOf(rest, 0)
+      assert.deepStrictEqual(
+        listing.unreadable.map(({ path }) => path),
+        [undefined, "team/broken"]
+      )
+      assert.match(listing.unreadable[1]?.reason ?? "", /user_last_modified/)
       assert.lengthOf(world.calls("/worker/model/enabled"), 1)
-      assert.deepStrictEqual(yield* models, [])
+      assert.deepStrictEqual(yield* models, { models: [], unreadable: [] })
     }).pipe(Effect.provide(world.layer))
   })
 

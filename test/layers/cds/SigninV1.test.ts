@@ -224,7 +224,7 @@ describe("a side without a token", () => {
     const world = api(Api.withSignin(() => ok(null)))
     return Effect.gen(function* () {
       const cds = yield* Cds
-      assert.deepStrictEqual(yield* cds.models, [])
+      assert.deepStrictEqual(yield* cds.models, { models: [], unreadable: [] })
       assert.deepStrictEqual(yield* cds.workers, [])
       yield* cds.signout
       assert.isTrue(world.seen.every(({ path }) => path.startsWith("/v2/")))

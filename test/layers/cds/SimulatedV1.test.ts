@@ -156,18 +156,18 @@ describe("the client and the simulated V1 API", () => {
     Effect.gen(function* () {
       const { api, cds, startWorker } = yield* simulated(withV1)
       yield* api.addModel({ name: "deb", password: "hunter2" })
-      const [model] = yield* cds.models
+      const [model] = (yield* cds.models).models
       assert.deepInclude(model, { name: "deb", group: "shared.infra", image: "debian12", needRegistration: true })
       assert.strictEqual(Redacted.value(yield* cds.modelPassword(model!)), "hunter2")
       yield* cds.bookModel(model!)
       assert.strictEqual((yield* Effect.flip(cds.bookModel(model!))).kind, "refused")
       yield* cds.failModel(model!, "no sign in", "the log's end")
-      assert.strictEqual((yield* cds.models)[0]?.spawnErrors, 1)
+      assert.strictEqual((yield* cds.models).models[0]?.spawnErrors, 1)
       yield* cds.bookModel(model!)
       const names = { workerName: "register-stoic-keldysh", modelName: "shared.infra/deb" }
       yield* startWorker({ ...names, jobId: "", model: model! })
       yield* TestClock.adjust("10 seconds")
-      assert.deepInclude((yield* cds.models)[0], { needRegistration: false, spawnErrors: 0 })
+      assert.deepInclude((yield* cds.models).models[0], { needRegistration: false, spawnErrors: 0 })
       assert.deepStrictEqual(yield* api.violations, [])
     })
   )

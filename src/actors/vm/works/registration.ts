@@ -26,7 +26,8 @@ export const makeRegistration = Effect.gen(function* () {
 
     /** CDS is asked first: a model that is registered by now, or gone, has no error (lesson of a stale list, vsphere-behaviour 14). */
     failed: Effect.fnUntraced(function* (path: string, reason: string, log: string) {
-      const model = (yield* persist(cds.models)).find((one) => pathOf(one) === path)
+      const { models } = yield* persist(cds.models)
+      const model = models.find((one) => pathOf(one) === path)
       if (model !== undefined && needsRegistration(model)) yield* persist(cds.failModel(model, reason, log))
     })
   }

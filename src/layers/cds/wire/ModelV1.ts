@@ -6,10 +6,15 @@ import { toRequirements, WireRequirement } from "./Requirement.ts"
 
 const flag = Schema.optionalKey(Schema.NullOr(Schema.Boolean))
 
-export const WireModelV1 = Schema.Struct({
-  id: Schema.Int,
+/** What a model is known by. */
+export const WireModelName = Schema.Struct({
   name: Schema.NonEmptyString,
-  group: Schema.Struct({ name: Schema.NonEmptyString }),
+  group: Schema.Struct({ name: Schema.NonEmptyString })
+})
+
+export const WireModelV1 = Schema.Struct({
+  ...WireModelName.fields,
+  id: Schema.Int,
   type: Schema.String,
   need_registration: flag,
   check_registration: flag,
