@@ -104,11 +104,11 @@ export class Registrar extends Context.Service<
 
       /** Name, uuid and address are chosen before anything is sent (design, "Intent before action"). */
       const build = Effect.fnUntraced(function* (model: ModelV1) {
-        const name = buildName(model)
-        const isOn = (yield* machines).some((facts) => facts.name === name)
-        const coming = [...registry.machines.values()].some(({ vm }) => isBuild(vm.state) && vm.poolName === name)
-        if (isOn || coming || !(yield* mayBegin(model))) return
         const path = pathOf(model)
+        const vms = [...registry.machines.values()].map(({ vm }) => vm)
+        if (vms.some((vm) => isBuild(vm.state) && vm.model?.path === path) || !(yield* mayBegin(model))) return
+        const shown = (yield* machines).map((facts) => facts.name)
+        const name = buildName(model, new Set([...shown, ...vms.map(({ poolName }) => poolName)]))
         const id = yield* ids.uuid
         const made = Effect.gen(function* () {
           if (model.image === "") return yield* Effect.fail({ message: "it has no image" })
@@ -182,7 +182,6 @@ export class Registrar extends Context.Service<
           case "Taken":
             return yield* tell(pathOf(model), standing.reason)
           case "Missing":
-            if (standing.older !== undefined) yield* putAside(standing.older)
             return yield* build(model)
           case "Aside":
             if (standing.older !== undefined) yield* putAside(standing.older)
@@ -193,14 +192,11 @@ export class Registrar extends Context.Service<
         }
       })
 
-      const retire = Effect.gen(function* () {
+      const retire = Effect.fnUntraced(function* (models: ReadonlyArray<ModelV1>) {
         const all = yield* machines
         if (all.some(({ unreadable }) => unreadable.length > 0)) return
-        for (const old of retired(
-          all,
-          [...registry.machines.values()].map(({ vm }) => vm),
-          hatchery
-        )) {
+        const living = [...registry.machines.values()].map(({ vm }) => vm)
+        for (const old of retired(models, all, living, hatchery)) {
           yield* inventory.certain
           yield* vsphere.destroy(old.ref)
           yield* log.append({ kind: "decision", subject: old.name, text: "no machine descends from it: removed" })
@@ -217,7 +213,7 @@ export class Registrar extends Context.Service<
               tell(pathOf(model), `left for now: ${"reason" in error ? error.reason : error.message}`)
             )
           )
-        yield* Effect.catch(retire, ({ message }) => Effect.logWarning(`an old template stays: ${message}`))
+        yield* Effect.catch(retire(ours), ({ message }) => Effect.logWarning(`an old template stays: ${message}`))
       }).pipe(Effect.withSpan("Registrar.pass"))
 
       const heard = (signal: Signal): Effect.Effect<void> => {
