@@ -4,32 +4,12 @@ import { defaults } from "../../src/schema/Config.ts"
 import type { JobV1 } from "../../src/schema/Job.ts"
 import type { ModelV1 } from "../../src/schema/ModelV1.ts"
 import type { SettingsShape } from "../../src/services/Settings.ts"
+import { modelV1 } from "../support/models.ts"
 
 const binary = (name: string) => ({ type: "binary", name, value: name })
 
-const model = (change: Partial<ModelV1> = {}): ModelV1 => ({
-  id: 9,
-  name: "deb",
-  group: "shared.infra",
-  type: "vsphere",
-  image: "debian12",
-  flavor: "",
-  preCmd: "",
-  cmd: "worker",
-  postCmd: "",
-  user: "worker",
-  password: "",
-  needRegistration: false,
-  checkRegistration: false,
-  lastModified: "1700000000",
-  spawnErrors: 0,
-  deprecated: false,
-  disabled: false,
-  registeredOs: "linux",
-  registeredArch: "amd64",
-  registeredCapabilities: [binary("git"), binary("make")],
-  ...change
-})
+const model = (change: Partial<ModelV1> = {}): ModelV1 =>
+  modelV1({ registeredCapabilities: [binary("git"), binary("make")], ...change })
 
 const job = (...asked: ReadonlyArray<readonly [type: string, value: string]>): JobV1 => ({
   requirements: asked.map(([type, value]) => ({ type, name: value, value })),

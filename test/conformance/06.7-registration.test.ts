@@ -7,48 +7,14 @@ import type { Programs } from "../../src/layers/simulated/vcenter/Options.ts"
 import { defaultTimes } from "../../src/schema/config/defaults.ts"
 import type { MachineFacts } from "../../src/schema/Machine.ts"
 import type { ModelV1 } from "../../src/schema/ModelV1.ts"
+import { modelV1, templateV1 } from "../support/models.ts"
 import { start, seeded } from "../support/world.ts"
 import { enter, makeV1, ours, registered, standing, templates } from "../actors/scene.ts"
-import { facts, goAnnotation } from "../actors/vm/sample.ts"
 
-const model: ModelV1 = {
-  id: 9,
-  name: "build-env",
-  group: "ci",
-  type: "vsphere",
-  image: "debian12",
-  flavor: "",
-  preCmd: "",
-  cmd: "worker",
-  postCmd: "sudo shutdown -h now",
-  user: "worker",
-  password: "",
-  needRegistration: false,
-  checkRegistration: false,
-  lastModified: "1776240000",
-  spawnErrors: 0,
-  deprecated: false,
-  disabled: false,
-  registeredOs: "linux",
-  registeredArch: "amd64",
-  registeredCapabilities: []
-}
+const model = modelV1({ name: "build-env", group: "ci", lastModified: "1776240000" })
 
 const template = (lastModified: string, more: Partial<MachineFacts> = {}): MachineFacts =>
-  facts({
-    ref: `vm-${lastModified}`,
-    name: "build-env",
-    template: true,
-    annotation: goAnnotation({
-      workerName: undefined,
-      provisioning: false,
-      vmwareModelPath: undefined,
-      workerModelPath: "ci/build-env",
-      workerModelLastModified: lastModified,
-      model: true
-    }),
-    ...more
-  })
+  templateV1({ path: "ci/build-env", lastModified }, more)
 
 const why = (changes: Partial<ModelV1>, machines: ReadonlyArray<MachineFacts>) => {
   const changed = { ...model, ...changes }

@@ -5,7 +5,7 @@ import { annotate, annotationOf } from "../../../src/actors/vm/annotate.ts"
 import { prove } from "../../../src/actors/vm/prove.ts"
 import { workOf } from "../../../src/actors/vm/transition.ts"
 import type { MachineFacts } from "../../../src/schema/Machine.ts"
-import { parse, print, type Annotation } from "../../../src/schema/Annotation.ts"
+import { parse, print } from "../../../src/schema/Annotation.ts"
 import {
   after,
   asks,
@@ -17,6 +17,7 @@ import {
   failed,
   find,
   goProvision,
+  goTemplate,
   later,
   machine,
   minute,
@@ -129,15 +130,7 @@ describe("after a restart", () => {
 })
 
 describe("a `-tmp` machine that the Go hatchery leaked (defect 77)", () => {
-  const leaked: Annotation = {
-    ...goProvision,
-    workerName: undefined,
-    provisioning: false,
-    vmwareModelPath: undefined,
-    workerModelPath: stamp.path,
-    workerModelLastModified: stamp.lastModified,
-    model: true
-  }
+  const leaked = goTemplate(stamp)
 
   it("is reaped once it is older than templateMs", () => {
     assert.strictEqual(found(print({ ...leaked, created: now - 20 * minute }), on)?.state._tag, "Reaping")

@@ -4,6 +4,7 @@ import { defaultTimes } from "../../../src/schema/config/defaults.ts"
 import type { Annotation, JournalState } from "../../../src/schema/Annotation.ts"
 import { print } from "../../../src/schema/Annotation.ts"
 import type { MachineFacts } from "../../../src/schema/Machine.ts"
+import type { ModelStamp } from "../../../src/schema/ModelV1.ts"
 import { annotate } from "../../../src/actors/vm/annotate.ts"
 import { allowance } from "../../../src/actors/vm/deadlines.ts"
 import type { Action } from "../../../src/actors/vm/Action.ts"
@@ -49,6 +50,17 @@ export const goProvision: Annotation = {
   ipAddress: "10.0.0.2",
   journal: undefined
 }
+
+/** An annotation as the Go hatchery writes it on the template of a V1 model. */
+export const goTemplate = ({ path, lastModified }: ModelStamp): Annotation => ({
+  ...goProvision,
+  workerName: undefined,
+  provisioning: false,
+  workerModelPath: path,
+  vmwareModelPath: undefined,
+  workerModelLastModified: lastModified,
+  model: true
+})
 
 export const goAnnotation = (more: Partial<Annotation> = {}): string => print({ ...goProvision, ...more })
 

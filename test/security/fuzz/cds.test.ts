@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { CdsError, ConfigInvalid } from "../../../src/schema/Errors.ts"
-import type { ModelV1 } from "../../../src/schema/ModelV1.ts"
 import { Cds } from "../../../src/services/Cds.ts"
 import { jobToWire, modelToWire } from "../../../src/layers/simulated/cds/Job.ts"
 import { jobOf } from "../../../src/layers/simulated/cds/Order.ts"
@@ -15,6 +14,7 @@ import {
   signinPathV1,
   type Reply
 } from "../../layers/cds/api.ts"
+import { modelV1 } from "../../support/models.ts"
 import { cases } from "./cases.ts"
 import type { Chance } from "./Chance.ts"
 import { mutateJsonText, mutateText, oddities } from "./mutate.ts"
@@ -22,29 +22,6 @@ import { mutateJsonText, mutateText, oddities } from "./mutate.ts"
 const job = jobOf({}, { id: "job-1", workflowRunId: "run-1", runNumber: 1, region: "r1", queuedAt: 1_000 })
 
 const worker = { id: "w", name: "brisk-gould", status: "Building", run_job_id: "job-1" }
-
-const modelV1: ModelV1 = {
-  id: 9,
-  name: "deb",
-  group: "shared.infra",
-  type: "vsphere",
-  image: "debian12",
-  flavor: "",
-  preCmd: "",
-  cmd: "worker",
-  postCmd: "",
-  user: "worker",
-  password: "{{.secrets.vsphere_password}}",
-  needRegistration: true,
-  checkRegistration: false,
-  lastModified: "0",
-  spawnErrors: 0,
-  deprecated: false,
-  disabled: false,
-  registeredOs: undefined,
-  registeredArch: undefined,
-  registeredCapabilities: []
-}
 
 const modelOnWire = {
   id: 9,
@@ -100,9 +77,9 @@ const calls: ReadonlyArray<(cds: Client, region: string, id: string) => Effect.E
   (cds, region, id) => cds.tell(region, "777", { _tag: "Waits", modelName: id, reason: id }),
   (cds, _, id) => cds.disable({ api: "v1", id, name: id, status: "Waiting", jobId: "" }),
   (cds) => cds.models,
-  (cds, group, name) => cds.modelPassword({ ...modelV1, group, name }),
-  (cds, group, name) => cds.bookModel({ ...modelV1, group, name }),
-  (cds, group, name) => cds.failModel({ ...modelV1, group, name }, name, group),
+  (cds, group, name) => cds.modelPassword(modelV1({ group, name, password: "{{.secrets.vsphere_password}}" })),
+  (cds, group, name) => cds.bookModel(modelV1({ group, name })),
+  (cds, group, name) => cds.failModel(modelV1({ group, name }), name, group),
   (cds, region, id) => cds.modelAsCode(`PRJ/${region}/repo/${id}`)
 ]
 
