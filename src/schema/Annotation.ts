@@ -7,6 +7,8 @@
  * `&` as unicode escapes, as Go's encoder does.
  */
 import { Option, Schema } from "effect"
+import type { MachineFacts } from "./Machine.ts"
+import type { ModelStamp } from "./ModelV1.ts"
 
 /** States that are written down. Between two of these a restart proves the state from annotation, power and CDS. */
 export const JournalState = Schema.Literals([
@@ -153,6 +155,16 @@ export const parse = (source: string): Annotation | undefined => {
     journal: Option.getOrUndefined(decodeJournal((raw as { readonly rookery?: unknown }).rookery))
   }
 }
+
+/** Whose a machine is: the hatchery that its annotation names, if any. */
+export const ownerOf = (facts: Pick<MachineFacts, "annotation">): string | undefined =>
+  parse(facts.annotation)?.hatcheryName
+
+/** The V1 model that a machine or template was made for. A machine of a V2 model may carry the model's name there, without a group. */
+export const madeFor = ({ workerModelPath, workerModelLastModified }: Annotation): ModelStamp | undefined =>
+  workerModelPath?.includes("/") === true
+    ? { path: workerModelPath, lastModified: workerModelLastModified ?? "" }
+    : undefined
 
 /** Our key, if it may be believed: machine name and worker name are still the ones it was written with. */
 export const believed = (annotation: Annotation, machineName: string): Journal | undefined =>

@@ -54,6 +54,8 @@ export interface MachineFacts {
 /** Nothing that matters is missing: the facts may be judged by. */
 export const readable = ({ unreadable }: MachineFacts): boolean => unreadable.length === 0
 
+export const isOff = ({ power }: MachineFacts): boolean => power === "poweredOff"
+
 /** Why it is not readable, for people: follows the machine's name. */
 export const unreadableReason = ({ unreadable }: MachineFacts): string =>
   `cannot be read: vCenter does not tell ${unreadable.join(", ")}`

@@ -219,8 +219,8 @@ export const mutations: ReadonlyArray<Mutation> = [
       },
       {
         file: "src/actors/vm/cells.ts",
-        find: "if (owner(facts) !== env.hatchery) return cede(",
-        replace: "if (owner(facts) === undefined) return cede("
+        find: "if (ownerOf(facts) !== env.hatchery) return cede(",
+        replace: "if (ownerOf(facts) === undefined) return cede("
       },
       {
         file: "src/actors/vm/works/record.ts",

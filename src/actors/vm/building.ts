@@ -1,7 +1,8 @@
 /** The rows of the table for a machine that becomes the template of a V1 model (seed 001 section 4.1; vsphere-behaviour 11.5). */
+import { ownerOf } from "../../schema/Annotation.ts"
 import { readable } from "../../schema/Machine.ts"
 import { asked, conceded, everyEvent, failed, late, seen, seenGone, tooLate } from "./cells.ts"
-import { cede, owner, templated, wrote } from "./moves.ts"
+import { cede, templated, wrote } from "./moves.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
 export const Preparing = row<"Preparing">("the clone of a base image is prepared to be the template of a V1 model")(
@@ -28,7 +29,7 @@ export const Converting = row<"Converting">("off; its annotation and the mark of
       (before, { facts }, env) => {
         const vm = { ...before, facts }
         if (!readable(facts)) return stay(vm)
-        if (owner(facts) !== env.hatchery) return cede(vm, env, "its annotation names another owner")
+        if (ownerOf(facts) !== env.hatchery) return cede(vm, env)
         return facts.template ? templated(vm, env) : stay(vm)
       }
     ),

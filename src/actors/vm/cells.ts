@@ -1,9 +1,10 @@
 /** Cells that mean the same in several states. */
+import { ownerOf } from "../../schema/Annotation.ts"
 import { isFinal } from "../../schema/Job.ts"
 import { readable } from "../../schema/Machine.ts"
 import type { MachineFacts } from "../../schema/Machine.ts"
 import type { EventOf, EventTag } from "./Event.ts"
-import { cede, fail, gone, hold, owner, reap, reprove, returnJob } from "./moves.ts"
+import { cede, fail, gone, hold, reap, reprove, returnJob } from "./moves.ts"
 import type { StateTag, Vm } from "./State.ts"
 import { claimOf, reachable, unreachableReason } from "./State.ts"
 import type { Cell, Env, Step, VmIn } from "./table.ts"
@@ -21,7 +22,7 @@ export const seen = <S extends StateTag>(
   cell(["Held", "Ceded", ...to], `another owner: ceded; unreachable: held; ${says}`, (before, { facts }, env) => {
     const vm: VmIn<S> = { ...before, facts, ref: facts.ref }
     if (!readable(facts)) return hold(vm, env, unreachableReason(facts))
-    if (owner(facts) !== env.hatchery) return cede(vm, env, "its annotation names another owner")
+    if (ownerOf(facts) !== env.hatchery) return cede(vm, env)
     if (!reachable(facts)) return hold(vm, env, unreachableReason(facts))
     return then(vm, facts, env, before)
   })
@@ -29,9 +30,7 @@ export const seen = <S extends StateTag>(
 /** While a claim is on its way nothing but the owner matters: its work goes on. */
 export const seenClaimed = <S extends StateTag>(): Cell<S, "Seen"> =>
   cell(["Ceded"], "another owner: ceded; else noted", (vm, { facts }, env) =>
-    owner(facts) === env.hatchery || !readable(facts)
-      ? stay({ ...vm, facts })
-      : cede({ ...vm, facts }, env, "its annotation names another owner")
+    ownerOf(facts) === env.hatchery || !readable(facts) ? stay({ ...vm, facts }) : cede({ ...vm, facts }, env)
   )
 
 export const seenGone = <S extends StateTag>(reason?: string): Cell<S, "Gone"> =>

@@ -1,6 +1,7 @@
 /** The rows of the table for a ready machine: leased, claimed for a job that is then taken, or given back. */
+import { isOff } from "../../schema/Machine.ts"
 import { asked, conceded, failed, late, seen, seenClaimed, seenGone, tooLate } from "./cells.ts"
-import { giveBack, isOff, reap, reprove, rewritten, starting, wrote } from "./moves.ts"
+import { giveBack, reap, reprove, rewritten, starting, wrote } from "./moves.ts"
 import { clonedForJob, poolSize } from "./State.ts"
 import { cell, enter, row, stay } from "./table.ts"
 

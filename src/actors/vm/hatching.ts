@@ -1,7 +1,8 @@
 /** The rows of the table for a machine that is made and made ready for the pool, or is cloned for a job. */
+import { ownerOf } from "../../schema/Annotation.ts"
 import { readable } from "../../schema/Machine.ts"
 import { asked, conceded, failed, late, seen, seenGone, tooLate, unwanted } from "./cells.ts"
-import { cede, cloned, fail, owner, wrote } from "./moves.ts"
+import { cede, cloned, fail, wrote } from "./moves.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
 export const Cloning = row<"Cloning">("the clone is being made; name, uuid and address were chosen before")(
@@ -16,8 +17,8 @@ export const Cloning = row<"Cloning">("the clone is being made; name, uuid and a
       "lost answer: it exists after all; another owner: ceded",
       (vm, { facts }, env) => {
         // While the clone task runs the machine shows without its configuration.
-        if (!readable(facts) || owner(facts) === undefined) return stay(vm)
-        if (owner(facts) !== env.hatchery) return cede({ ...vm, facts }, env, "its annotation names another owner")
+        if (!readable(facts) || ownerOf(facts) === undefined) return stay(vm)
+        if (ownerOf(facts) !== env.hatchery) return cede({ ...vm, facts }, env)
         const known = { facts, ref: facts.ref }
         return vm.state.lost ? cloned(vm, env, known) : stay({ ...vm, ...known })
       }

@@ -100,7 +100,7 @@ export const gone = (vm: Vm, env: Env, reason: string | undefined): Step =>
   enter(vm, { _tag: "Reaped" }, env, { reason, actions: [{ _tag: "FreeIp" }, ...leaving(vm, reason)] })
 
 /** Somebody else's now: hands off. It keeps its address as long as it is there. */
-export const cede = (vm: Vm, env: Env, reason: string): Step =>
+export const cede = (vm: Vm, env: Env, reason = "its annotation names another owner"): Step =>
   enter(vm, { _tag: "Ceded" }, env, { reason, actions: leaving(vm, reason) })
 
 /** True when the last writer is neither this process nor the generation that it took over. */
@@ -109,8 +109,6 @@ export const rewritten = (vm: Vm, facts: MachineFacts, env: Env): boolean => {
   const journal = parse(facts.annotation)?.journal
   return journal === undefined || (journal.instance !== env.instance && journal.generation !== vm.generation)
 }
-
-export const owner = (facts: MachineFacts): string | undefined => parse(facts.annotation)?.hatcheryName
 
 export const holdable = (state: VmState): state is HoldableState =>
   state._tag === "Booting" ||
@@ -128,8 +126,6 @@ export const hold = (vm: Vm, env: Env, reason: string): Step => {
   if (!holdable(was)) return stay(vm)
   return enter(vm, { _tag: "Held", was, remaining: Math.max(0, (vm.deadline ?? env.now) - env.now) }, env, { reason })
 }
-
-export const isOff = (facts: MachineFacts): boolean => facts.power === "poweredOff"
 
 /**
  * Somebody else wrote on it: it becomes what it proves to be, and a claim of ours is lost. Its job looks for another machine at once; where

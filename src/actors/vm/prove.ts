@@ -3,9 +3,8 @@
  * believed, else the Go hatchery's rules do (design, "vCenter is the journal"; vsphere-behaviour 3, 8 and 11).
  */
 import type { Annotation, Journal } from "../../schema/Annotation.ts"
-import { believed, parse } from "../../schema/Annotation.ts"
-import type { MachineFacts } from "../../schema/Machine.ts"
-import type { ModelStamp } from "../../schema/ModelV1.ts"
+import { believed, madeFor, parse } from "../../schema/Annotation.ts"
+import { isOff, type MachineFacts } from "../../schema/Machine.ts"
 import type { Claim, Vm, VmState } from "./State.ts"
 import type { Env } from "./table.ts"
 import { allowance } from "./deadlines.ts"
@@ -27,7 +26,7 @@ export const prove = (facts: MachineFacts, env: Env): Vm | undefined => {
   const journal = believed(annotation, facts.name)
   const proof = journal === undefined ? byGoRules(facts, annotation, env) : byJournal(facts, annotation, journal, env)
   if (proof === undefined) return undefined
-  const model = modelOf(annotation)
+  const model = madeFor(annotation)
   return {
     id: facts.id,
     ref: facts.ref,
@@ -55,14 +54,6 @@ const deadlineOf = (state: VmState, env: Env): number | undefined => {
   return ms === undefined ? undefined : env.now + ms
 }
 
-/** The V1 model that it was made for. A machine of a V2 model may carry the model's name there, without a group. */
-const modelOf = ({ workerModelPath, workerModelLastModified }: Annotation): ModelStamp | undefined =>
-  workerModelPath?.includes("/") === true
-    ? { path: workerModelPath, lastModified: workerModelLastModified ?? "" }
-    : undefined
-
-const off = (facts: MachineFacts): boolean => facts.power === "poweredOff"
-
 const unfinished = (facts: MachineFacts): boolean =>
   facts.guest.customization === "PENDING" ||
   facts.guest.customization === "RUNNING" ||
@@ -73,7 +64,7 @@ const poolNameOf = (annotation: Annotation, facts: MachineFacts): string => {
   const name = annotation.workerName ?? facts.name
   // State A renames at the claim and leaves the pool's name in the annotation.
   if (name.startsWith("provision-")) return name
-  return `provision-${modelOf(annotation) === undefined ? "v2" : "v1"}-${name}`
+  return `provision-${madeFor(annotation) === undefined ? "v2" : "v1"}-${name}`
 }
 
 const reaping = (reason: string, claim: Claim | undefined, since: number): Proof => ({
@@ -90,12 +81,12 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
     case "booting":
       // Off, a clone for a job may be on its way to its first boot: the task that made it powers it on.
       if (claim !== undefined) return { state: { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, since }
-      if (!off(facts)) return { state: { _tag: "Booting" }, since }
+      if (!isOff(facts)) return { state: { _tag: "Booting" }, since }
       return facts.guest.customization === "SUCCEEDED"
         ? { state: { _tag: "Settling" }, since }
         : reaping("it is off and its customization has not succeeded", undefined, since)
     case "provisioned":
-      return off(facts)
+      return isOff(facts)
         ? { state: { _tag: "Provisioned" }, since }
         : reaping("it was found powered on in the pool", claim, since)
     case "renamed":
@@ -104,17 +95,17 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
         : { state: { _tag: "Renamed", claim, cancelled: undefined, resumed: true }, since }
     case "running":
       if (claim === undefined) return reaping("it carries a worker without a job", undefined, since)
-      return off(facts)
+      return isOff(facts)
         ? reaping("its worker has finished", claim, since)
         : { state: { _tag: "Running", claim, signedIn: false, resumed: true }, since }
     case "preparing":
       return reaping("an earlier process was building its template", undefined, since)
     case "converting":
-      return off(facts)
+      return isOff(facts)
         ? { state: { _tag: "Converting" }, since }
         : reaping("it was found powered on on its way to be a template", undefined, since)
     case "reaping":
-      if (!off(facts) && mayBeAtWork(claim, journal))
+      if (!isOff(facts) && mayBeAtWork(claim, journal))
         return { state: { _tag: "Running", claim, signedIn: false, resumed: true, overdue: true }, since, reason }
       return {
         state: { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : (journal.settlement ?? "release") },
@@ -147,7 +138,7 @@ const claimFrom = (annotation: Annotation, journal: Journal, since: number): Cla
       }
 
 const startedBy = (annotation: Annotation, id: number | undefined): Pick<Claim, "model"> => {
-  const path = modelOf(annotation)?.path
+  const path = madeFor(annotation)?.path
   return path === undefined || id === undefined ? {} : { model: { id, path } }
 }
 
@@ -178,7 +169,7 @@ const byGoRules = (facts: MachineFacts, annotation: Annotation, env: Env): Proof
   if (annotation.model) return leakedBuild(facts, annotation, env)
   const since = annotation.workerStartTime ?? facts.bootedAt ?? annotation.created ?? facts.createdAt ?? env.now
   if (annotation.provisioning && facts.name.startsWith("provision-")) {
-    if (!off(facts)) return { state: { _tag: "Booting" }, since }
+    if (!isOff(facts)) return { state: { _tag: "Booting" }, since }
     return unfinished(facts)
       ? reaping("it is off and its customization has not succeeded", undefined, since)
       : { state: { _tag: "Provisioned" }, since }
@@ -194,7 +185,7 @@ const byGoRules = (facts: MachineFacts, annotation: Annotation, env: Env): Proof
     size: undefined,
     startedAt: since
   }
-  return off(facts)
+  return isOff(facts)
     ? reaping("its worker has finished", claim, since)
     : { state: { _tag: "Running", claim, signedIn: false, resumed: true }, since }
 }

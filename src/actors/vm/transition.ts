@@ -5,6 +5,7 @@
  * when it is entered and interrupted when it is left; its end comes back as an event. Works are harmless when they are started
  * again, which is what adoption and waking from `Held` rely on.
  */
+import { ownerOf } from "../../schema/Annotation.ts"
 import { readable } from "../../schema/Machine.ts"
 import type { Work } from "./Action.ts"
 import { Converting, Preparing, Templated } from "./building.ts"
@@ -13,7 +14,7 @@ import { Provisioned, Renamed, Reserved, Returning } from "./claiming.ts"
 import { Ceded, Reaped, Reaping } from "./ending.ts"
 import type { EventTag, VmEvent } from "./Event.ts"
 import { Booting, Cloning, Settling } from "./hatching.ts"
-import { cede, owner } from "./moves.ts"
+import { cede } from "./moves.ts"
 import type { StateTag, Vm, VmState } from "./State.ts"
 import { claimOf, reachable, unreachableReason } from "./State.ts"
 import type { Cell, Env, Row, Step } from "./table.ts"
@@ -41,8 +42,7 @@ const Held = row<"Held">(
       ],
       "reachable again: on where it was, with the time it had left",
       (vm, { facts }, env) => {
-        if (readable(facts) && owner(facts) !== env.hatchery)
-          return cede({ ...vm, facts }, env, "its annotation names another owner")
+        if (readable(facts) && ownerOf(facts) !== env.hatchery) return cede({ ...vm, facts }, env)
         if (!reachable(facts)) return stay({ ...vm, facts, reason: unreachableReason(facts) })
         const { was, remaining } = vm.state
         const awake: Vm = {

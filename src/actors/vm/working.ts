@@ -1,6 +1,7 @@
 /** The rows of the table for a machine whose job is taken: it boots, and its worker works. */
+import { isOff } from "../../schema/Machine.ts"
 import { asked, conceded, dropped, failed, jobEnded, late, seen, seenGone, tooLate } from "./cells.ts"
-import { fail, isOff, reap, wrote } from "./moves.ts"
+import { fail, reap, wrote } from "./moves.ts"
 import type { VmState } from "./State.ts"
 import { cell, enter, row, stay } from "./table.ts"
 

@@ -3,7 +3,7 @@
  * a full re-read in a new epoch, an error never ends it. `Mirror` and `TaskBoard` hold what it learns.
  */
 import { Cause, Clock, Duration, Effect, Exit, Layer, Queue, Schedule, Stream } from "effect"
-import { parse } from "../../schema/Annotation.ts"
+import { ownerOf } from "../../schema/Annotation.ts"
 import type { VimError } from "../../schema/Errors.ts"
 import { VSphereError } from "../../schema/Errors.ts"
 import { readable } from "../../schema/Machine.ts"
@@ -74,7 +74,7 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
     }
     const mirror = new Mirror({
       maxUnexplainedGone: settings.maxUnexplainedGone,
-      owned: ({ annotation }) => parse(annotation)?.hatcheryName === settings.cds.name,
+      owned: (facts) => ownerOf(facts) === settings.cds.name,
       emit
     })
     const certainty = yield* Certainty.make(mirror, settings.times.viewAgeMs)

@@ -1,7 +1,7 @@
 /** What every change of a machine has in common: whose it is, the task it becomes, and how to look for an outcome that is not known. */
 import { Context, Effect, Layer } from "effect"
 import type { Duration } from "effect"
-import { parse } from "../../schema/Annotation.ts"
+import { ownerOf } from "../../schema/Annotation.ts"
 import { VSphereError } from "../../schema/Errors.ts"
 import { readable, unreadableReason } from "../../schema/Machine.ts"
 import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
@@ -61,11 +61,11 @@ export class MachineCalls extends Context.Service<
       const inventory = yield* Inventory
       const { cds } = yield* Settings
 
-      const foreign = ({ name, annotation }: MachineFacts): string | undefined => {
-        const owner = parse(annotation)?.hatcheryName
+      const foreign = (facts: MachineFacts): string | undefined => {
+        const owner = ownerOf(facts)
         return owner === cds.name
           ? undefined
-          : `machine ${name} belongs to ${owner ?? "no hatchery"}, not to ${cds.name}`
+          : `machine ${facts.name} belongs to ${owner ?? "no hatchery"}, not to ${cds.name}`
       }
 
       const look = Effect.fnUntraced(function* (

@@ -1,7 +1,7 @@
 /** Power on, shut down, power off: each is done when the machine is in the state, however it came there. */
 import { Effect, Option } from "effect"
 import type { VSphereError } from "../../schema/Errors.ts"
-import type { MachineFacts, MachineRef, PowerState } from "../../schema/Machine.ts"
+import { isOff, type MachineFacts, type MachineRef, type PowerState } from "../../schema/Machine.ts"
 import { Inventory } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
 import { callFailed } from "./faults.ts"
@@ -49,9 +49,9 @@ export const makePower = Effect.gen(function* () {
     powerOff,
     shutdown: Effect.fn("VSphere.shutdown")(function* (ref: MachineRef) {
       const facts = yield* calls.ours("ShutdownGuest", ref)
-      if (facts.power === "poweredOff") return
+      if (isOff(facts)) return
       if (facts.guest.toolsRunning && (yield* askGuest(ref))) {
-        const off = yield* inventory.until(ref, isIn("poweredOff")).pipe(Effect.timeoutOption(times.shutdownMs))
+        const off = yield* inventory.until(ref, isOff).pipe(Effect.timeoutOption(times.shutdownMs))
         if (Option.isSome(off)) return
         yield* Effect.logWarning(
           `${facts.name} has not shut down within ${times.shutdownMs} ms: it is powered off hard`

@@ -6,7 +6,7 @@ import { Effect, Layer, Schedule } from "effect"
 import type { VimError } from "../../schema/Errors.ts"
 import type { ConfigInvalid } from "../../schema/Errors.ts"
 import { VSphereError } from "../../schema/Errors.ts"
-import type { MachineFacts, MachineRef } from "../../schema/Machine.ts"
+import { isOff, type MachineFacts, type MachineRef } from "../../schema/Machine.ts"
 import { Inventory } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
 import type { ClonePlan } from "../../services/VSphere.ts"
@@ -96,7 +96,7 @@ const make = Effect.gen(function* () {
     yield* Effect.gen(function* () {
       yield* inventory.reread(ref)
       const facts = yield* calls.ours("Destroy_Task", ref)
-      if (facts.power !== "poweredOff") yield* power.powerOff(ref)
+      if (!isOff(facts)) yield* power.powerOff(ref)
       yield* calls.run("Destroy_Task", ref, {}, times.taskMs).pipe(
         Effect.raceFirst(gone),
         Effect.catchIf(

@@ -3,7 +3,7 @@
  * (seed 001 section 4.1; vsphere-behaviour 11.5).
  */
 import { Effect, Result } from "effect"
-import type { MachineRef } from "../../../schema/Machine.ts"
+import { isOff, type MachineRef } from "../../../schema/Machine.ts"
 import { render, scriptVariables } from "../../../schema/ScriptTemplate.ts"
 import { Guest, type GuestLogin } from "../../../services/Guest.ts"
 import { Inventory } from "../../../services/Inventory.ts"
@@ -54,10 +54,7 @@ export const makeBuilding = Effect.gen(function* () {
       if (Result.isFailure(command)) return failure(`its post command cannot be used: ${command.failure.message}`)
       const script = `exec >${log} 2>&1\n${command.success}\n`
       const pid = yield* guest.start(ref, login, { script, env: {} }).pipe(untilSent)
-      const off = Effect.as(
-        inventory.until(ref, ({ power }) => power === "poweredOff"),
-        done
-      )
+      const off = Effect.as(inventory.until(ref, isOff), done)
       return yield* Effect.raceFirst(off, failing(ref, login, pid))
     }),
 
