@@ -14,7 +14,7 @@ import { Inventory } from "../services/Inventory.ts"
 import { IpPool } from "../services/IpPool.ts"
 import { Settings } from "../services/Settings.ts"
 import { VSphere } from "../services/VSphere.ts"
-import { asideName, buildName, retired, standingOf, templatesOf } from "./modelTemplates.ts"
+import { asideName, buildName, isBuildOf, retired, standingOf, templatesOf } from "./modelTemplates.ts"
 import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
 import { Troubles } from "./Troubles.ts"
@@ -106,7 +106,7 @@ export class Registrar extends Context.Service<
       const build = Effect.fnUntraced(function* (model: ModelV1) {
         const path = pathOf(model)
         const vms = [...registry.machines.values()].map(({ vm }) => vm)
-        if (vms.some((vm) => isBuild(vm.state) && vm.model?.path === path) || !(yield* mayBegin(model))) return
+        if (vms.some((vm) => isBuildOf(path, vm)) || !(yield* mayBegin(model))) return
         const shown = (yield* machines).map((facts) => facts.name)
         const name = buildName(model, new Set([...shown, ...vms.map(({ poolName }) => poolName)]))
         const id = yield* ids.uuid

@@ -5,7 +5,7 @@
 import { parse } from "../schema/Annotation.ts"
 import type { MachineFacts } from "../schema/Machine.ts"
 import { type ModelStamp, type ModelV1, pathOf, sameStamp, stampOf } from "../schema/ModelV1.ts"
-import { placeOf } from "./vm/State.ts"
+import { isBuild, placeOf } from "./vm/State.ts"
 import type { Vm } from "./vm/State.ts"
 
 export type Standing =
@@ -33,6 +33,10 @@ export const buildName = ({ name }: Pick<ModelV1, "name">, taken: ReadonlySet<st
   for (let n = 2; taken.has(free); n++) free = `${name}-${n}-tmp`
   return free
 }
+
+/** One that is being removed may still become a template, by a call that comes late: it is waited for. */
+export const isBuildOf = (path: string, { model, poolName, state }: Vm): boolean =>
+  model?.path === path && (isBuild(state) || poolName.endsWith("-tmp"))
 
 /** The name of a template that was replaced, until nothing descends from it. */
 export const asideName = ({ path, lastModified }: ModelStamp): string =>

@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { asideName, buildName, retired, standingOf, templatesOf } from "../../src/actors/modelTemplates.ts"
+import { asideName, buildName, isBuildOf, retired, standingOf, templatesOf } from "../../src/actors/modelTemplates.ts"
 import type { Vm } from "../../src/actors/vm/State.ts"
 import type { MachineFacts } from "../../src/schema/Machine.ts"
 import { type ModelV1, stampOf } from "../../src/schema/ModelV1.ts"
@@ -44,6 +44,16 @@ describe("the template of a V1 model (4.1)", () => {
     assert.strictEqual(buildName(model, new Set(["build-env"])), "build-env-tmp")
     assert.strictEqual(buildName(model, new Set(["build-env-tmp"])), "build-env-2-tmp")
     assert.strictEqual(buildName(model, new Set(["build-env-tmp", "build-env-2-tmp"])), "build-env-3-tmp")
+  })
+
+  it("is built once: one that is being removed is waited for, as it may still become a template", () => {
+    const made = { model: stampOf(model), poolName: "build-env-tmp" }
+    for (const state of [states.preparing, states.converting, states.reaping])
+      assert.isTrue(isBuildOf("ci/build-env", machine(state, made)))
+    assert.isFalse(isBuildOf("ci/tools", machine(states.reaping, made)))
+    assert.isFalse(
+      isBuildOf("ci/build-env", machine(states.reaping, { ...made, poolName: "provision-v1-busy-hopper" }))
+    )
   })
 
   it("is never taken from another path of the same name, nor from a machine", () => {
