@@ -3,7 +3,7 @@
  * binaries, or the first V1 model that fits. Pure, and each "no" has its reason.
  */
 import type { JobV1, Requirement } from "../schema/Job.ts"
-import { mostSpawnErrors, needsRegistration, pathOf, shortPathOf, type ModelV1 } from "../schema/ModelV1.ts"
+import { mostSpawnErrors, pathOf, shortPathOf, type ModelV1 } from "../schema/ModelV1.ts"
 import type { SettingsShape } from "../services/Settings.ts"
 
 export type Choice =
@@ -58,7 +58,7 @@ const lacks = (model: ModelV1, binary: Requirement): boolean =>
 /** Why this model does not do; undefined when it does. `named`: the job asks for it. */
 const misfit = (model: ModelV1, job: JobV1, named: boolean): string | undefined => {
   if (model.type !== "vsphere") return `is of type ${model.type}, not vsphere`
-  if (needsRegistration(model)) return "has to be registered first"
+  if (model.needRegistration) return "has to be registered first"
   if (model.spawnErrors > mostSpawnErrors) return `failed ${model.spawnErrors} times in a row; correct it in CDS`
   if (job.execGroups.length > 0 && !job.execGroups.includes(model.group))
     return `belongs to group ${model.group}, and the job is for ${job.execGroups.join(", ")}`

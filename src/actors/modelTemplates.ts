@@ -81,12 +81,11 @@ const taken = (model: ModelV1, holder: MachineFacts, templates: ReadonlyArray<Mo
   return { _tag: "Taken", reason: `its name "${model.name}" is taken in vCenter by ${whose}: rename one of the two` }
 }
 
-/** Why no machine can be made for the model now; undefined when it can. */
+/** Why no machine can be made for the model now; undefined when it can. One that CDS wants checked again goes on as it is. */
 export const unready = (model: ModelV1, standing: Standing): string | undefined => {
   if (standing._tag === "Taken") return `the V1 model ${pathOf(model)} has no template: ${standing.reason}`
   if (standing._tag !== "Ready") return `the template of the V1 model ${pathOf(model)} is not built yet`
-  if (model.needRegistration) return `the V1 model ${pathOf(model)} is not registered yet`
-  return model.checkRegistration ? `the V1 model ${pathOf(model)} is being checked` : undefined
+  return model.needRegistration ? `the V1 model ${pathOf(model)} is not registered yet` : undefined
 }
 
 const stampOn = (facts: MachineFacts, hatchery: string): ModelStamp | undefined => {

@@ -33,7 +33,10 @@ describe("a V1 model", () => {
 
   it("needs a registration when CDS says so, though its template is current", () => {
     assert.match(why({ needRegistration: true }, [template("1776240000")]) ?? "", /is not registered yet/)
-    assert.match(why({ checkRegistration: true }, [template("1776240000")]) ?? "", /is being checked/)
+  })
+
+  it("is used as it is while CDS wants it checked again", () => {
+    assert.isUndefined(why({ checkRegistration: true }, [template("1776240000")]))
   })
 
   it("has no use for a template of another hatchery, for a machine, or for one that is marked for somebody else", () => {
@@ -100,6 +103,21 @@ describe("the registration of a new V1 model", () => {
       assert.isFalse(world.model?.checkRegistration)
       assert.strictEqual(world.vcenter.summary().created, 2)
     }).pipe(seeded("checked"))
+  )
+
+  it.effect("is no condition for the jobs of a model that CDS wants checked: they run meanwhile", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      yield* start(world)
+      yield* TestClock.adjust("5 minutes")
+      const booking = { serviceId: 0, until: Infinity }
+      if (world.model !== undefined) Object.assign(world.model, { checkRegistration: true, booking })
+      yield* TestClock.adjust("1 minute")
+      const [id = ""] = yield* world.cds.enqueueV1({ model: path })
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* world.cds.job(id))?.status, "Success")
+      assert.isTrue(world.model?.checkRegistration)
+    }).pipe(seeded("check and job"))
   )
 
   it.effect("that fails is told to CDS with the end of its log, and tried again until CDS has had enough of it", () =>
