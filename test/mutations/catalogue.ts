@@ -43,10 +43,8 @@ export const mutations: ReadonlyArray<Mutation> = [
       {
         file: "src/actors/vm/claiming.ts",
         find: `    Gone: seenGone("it went while it was claimed"),
-    Reap: asked(),
     Reserve: tooLate()`,
         replace: `    Gone: seenGone("it went while it was claimed"),
-    Reap: asked(),
     Reserve: cell(["Reserved"], "leased anew", (vm, { claim }, env) =>
       enter(vm, { _tag: "Reserved", claim, cancelled: undefined }, env)
     )`

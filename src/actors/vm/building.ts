@@ -1,7 +1,7 @@
 /** The rows of the table for a machine that becomes the template of a V1 model (seed 001 section 4.1; vsphere-behaviour 11.5). */
 import { ownerOf } from "../../schema/Annotation.ts"
 import { readable } from "../../schema/Machine.ts"
-import { asked, conceded, everyEvent, failed, late, seen, seenGone, tooLate } from "./cells.ts"
+import { conceded, everyEvent, failed, late, seen, seenGone, tooLate } from "./cells.ts"
 import { cede, templated, wrote } from "./moves.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
@@ -14,10 +14,9 @@ export const Preparing = row<"Preparing">("the clone of a base image is prepared
     Done: cell(["Converting"], "prepared, and off", (vm, _, env) => enter(vm, { _tag: "Converting" }, env)),
     Failed: failed("preparing the template"),
     Deadline: late("preparing the template"),
-    Reap: asked(),
     Reserve: tooLate()
   },
-  ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Conceded", "Settled"]
+  ["Cancel", "Reap", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Conceded", "Settled"]
 )
 
 export const Converting = row<"Converting">("off; its annotation and the mark of a template are being written")(
@@ -34,13 +33,12 @@ export const Converting = row<"Converting">("off; its annotation and the mark of
       }
     ),
     Gone: seenGone("it went while it became a template"),
-    Conceded: conceded(),
+    Conceded: conceded(["Converting"]),
     Failed: failed("making the template"),
     Deadline: late("making the template"),
-    Reap: asked(),
     Reserve: tooLate()
   },
-  ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
+  ["Cancel", "Reap", "SignedIn", "Disabled", "JobEnded", "Cloned", "Exited", "Refused", "Settled"]
 )
 
 export const Templated = row<"Templated">("the template of a V1 model; no machine any more")({}, everyEvent)

@@ -46,11 +46,10 @@ export const tooLate = <S extends StateTag>(): Cell<S, "Reserve"> =>
     return stay(vm, claimOf(vm.state) === undefined ? [back, { _tag: "FreeCapacity" }] : [back])
   })
 
-export const conceded = <S extends StateTag>(): Cell<S, "Conceded"> =>
-  cell(
-    ["Ceded", "Booting", "Settling", "Provisioned", "Renamed", "Running", "Preparing", "Converting", "Reaping"],
-    "what it proves to be now",
-    (vm, { facts, reason }, env) => reprove({ ...vm, facts, ref: facts.ref }, env, reason)
+/** A guarded write was lost. `becomes`: see `reprove`. */
+export const conceded = <S extends StateTag>(becomes: ReadonlyArray<StateTag>): Cell<S, "Conceded"> =>
+  cell(["Ceded", ...becomes, "Reaping"], "what it proves to be now", (vm, { facts, reason }, env) =>
+    reprove({ ...vm, facts, ref: facts.ref }, env, reason, becomes)
   )
 
 export const failed = <S extends StateTag>(doing: string): Cell<S, "Failed"> =>

@@ -1,7 +1,7 @@
 /** The rows of the table for a ready machine: leased, claimed for a job that is then taken, or given back. */
 import { isOff } from "../../schema/Machine.ts"
 import { asked, conceded, failed, late, seen, seenClaimed, seenGone, tooLate } from "./cells.ts"
-import { giveBack, reap, reprove, rewritten, starting, wrote } from "./moves.ts"
+import { giveBack, reap, reprove, rewrites, rewritten, starting, wrote } from "./moves.ts"
 import { clonedForJob, poolSize } from "./State.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
@@ -13,18 +13,16 @@ export const Provisioned = row<"Provisioned">("off, ready for a job")(
       })
     ),
     Seen: seen(
-      ["Reaping", "Provisioned", "Booting", "Settling", "Renamed", "Running", "Preparing", "Converting"],
+      ["Reaping", ...rewrites],
       "somebody wrote on it: what it proves to be; somebody powered it on: reaped",
       (vm, facts, env, before) => {
-        if (rewritten(before, facts, env)) return reprove(vm, env, "somebody else wrote on it in the pool")
+        if (rewritten(before, facts, env)) return reprove(vm, env, "somebody else wrote on it in the pool", rewrites)
         return isOff(facts) ? stay(vm) : reap(vm, env, "somebody powered it on in the pool", "none")
       }
     ),
     Gone: seenGone("it was removed from the pool"),
-    Deadline: cell(["Provisioned", "Reaping"], "looked at again; on: reaped", (vm, _, env) =>
-      vm.facts === undefined || isOff(vm.facts)
-        ? stay({ ...vm, deadline: enter(vm, vm.state, env).vm.deadline })
-        : reap(vm, env, "somebody powered it on in the pool", "none")
+    Deadline: cell(["Provisioned"], "still ready", (vm, _, env) =>
+      stay({ ...vm, deadline: enter(vm, vm.state, env).vm.deadline })
     ),
     Reap: asked()
   },
@@ -48,7 +46,7 @@ export const Reserved = row<"Reserved">(
     JobEnded: cell(["Reserved"], "remembered until the claim is written", (vm, event) =>
       stay({ ...vm, state: { ...vm.state, cancelled: `its job is ${event.status}` } })
     ),
-    Conceded: conceded(),
+    Conceded: conceded(rewrites),
     Failed: cell(["Returning"], "the claim failed: given back", (vm, event, env) =>
       giveBack(vm, env, vm.state.claim, `claiming the machine failed: ${event.reason}`, true)
     ),
@@ -57,10 +55,9 @@ export const Reserved = row<"Reserved">(
     ),
     Seen: seenClaimed(),
     Gone: seenGone("it went while it was claimed"),
-    Reap: asked(),
     Reserve: tooLate()
   },
-  ["SignedIn", "Disabled", "Cloned", "Exited", "Refused", "Settled"]
+  ["Reap", "SignedIn", "Disabled", "Cloned", "Exited", "Refused", "Settled"]
 )
 
 export const Renamed = row<"Renamed">("claimed for a job, which is being taken")(
@@ -86,15 +83,14 @@ export const Renamed = row<"Renamed">("claimed for a job, which is being taken")
     JobEnded: cell(["Renamed"], "remembered until the take is answered", (vm, event) =>
       stay({ ...vm, state: { ...vm.state, cancelled: `its job is ${event.status}` } })
     ),
-    Conceded: conceded(),
+    Conceded: conceded(rewrites),
     Failed: failed("taking its job"),
     Deadline: late("taking its job"),
     Seen: seenClaimed(),
     Gone: seenGone("it went before it was powered on"),
-    Reap: asked(),
     Reserve: tooLate()
   },
-  ["SignedIn", "Disabled", "Cloned", "Exited", "Settled"]
+  ["Reap", "SignedIn", "Disabled", "Cloned", "Exited", "Settled"]
 )
 
 export const Returning = row<"Returning">("the claim is being undone by another guarded reconfigure")(
@@ -106,7 +102,7 @@ export const Returning = row<"Returning">("the claim is being undone by another 
       isOff(facts) ? stay(vm) : reap(vm, env, "it went on while it was given back", "none")
     ),
     Gone: seenGone("it went while it was given back"),
-    Conceded: conceded(),
+    Conceded: conceded(rewrites),
     Failed: cell(["Reaping"], "giving it back failed: reaped", (vm, event, env) =>
       reap(vm, env, `giving it back failed: ${event.reason}`, "none")
     ),

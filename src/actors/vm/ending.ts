@@ -1,6 +1,6 @@
 /** The rows of the table for the ends of a life: recorded for removal, gone, somebody else's. */
 import { conceded, everyEvent, seen, seenGone, tooLate } from "./cells.ts"
-import { returnJob } from "./moves.ts"
+import { returnJob, rewrites } from "./moves.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
 /** A removal that vCenter refuses is tried again after this long. */
@@ -17,7 +17,7 @@ export const Reaping = row<"Reaping">("recorded for removal: its job is settled,
     }),
     Seen: seen(["Reaping"], "noted", (vm) => stay(vm)),
     Gone: seenGone(),
-    Conceded: conceded(),
+    Conceded: conceded(rewrites),
     Failed: cell(["Reaping"], "an alarm; tried again soon", (vm, event, env) =>
       stay({ ...vm, deadline: Math.min(vm.deadline ?? Infinity, env.now + reapAgainMs) }, [
         { _tag: "Alarm", text: `cannot be removed: ${event.reason}` }

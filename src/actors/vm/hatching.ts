@@ -1,8 +1,8 @@
 /** The rows of the table for a machine that is made and made ready for the pool, or is cloned for a job. */
 import { ownerOf } from "../../schema/Annotation.ts"
-import { readable } from "../../schema/Machine.ts"
+import { isOff, readable } from "../../schema/Machine.ts"
 import { asked, conceded, failed, late, seen, seenGone, tooLate, unwanted } from "./cells.ts"
-import { cede, cloned, fail, wrote } from "./moves.ts"
+import { cede, cloned, fail, reap, rewrites, wrote } from "./moves.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
 export const Cloning = row<"Cloning">("the clone is being made; name, uuid and address were chosen before")(
@@ -62,13 +62,15 @@ export const Settling = row<"Settling">("shutting down, then recorded as provisi
   {
     Seen: seen(["Settling"], "noted", (vm) => stay(vm)),
     Gone: seenGone("it went while it shut down"),
-    Done: cell(["Provisioned"], "ready", (vm, _, env) =>
-      enter(vm, { _tag: "Provisioned" }, env, {
-        patch: wrote(vm),
-        actions: [{ _tag: "Hatched" }, { _tag: "PoolGrew" }]
-      })
+    Done: cell(["Provisioned", "Reaping"], "ready; on again: reaped", (vm, _, env) =>
+      vm.facts === undefined || isOff(vm.facts)
+        ? enter(vm, { _tag: "Provisioned" }, env, {
+            patch: wrote(vm),
+            actions: [{ _tag: "Hatched" }, { _tag: "PoolGrew" }]
+          })
+        : reap({ ...vm, ...wrote(vm) }, env, "somebody powered it on before it was ready", "none")
     ),
-    Conceded: conceded(),
+    Conceded: conceded(rewrites),
     Failed: failed("its shutdown into the pool"),
     Deadline: late("its shutdown into the pool"),
     Reap: asked(),

@@ -127,13 +127,19 @@ export const hold = (vm: Vm, env: Env, reason: string): Step => {
   return enter(vm, { _tag: "Held", was, remaining: Math.max(0, (vm.deadline ?? env.now) - env.now) }, env, { reason })
 }
 
+/** What others of our name make of a machine that exists: none goes back to its first boot, none comes to be a template by being written on. */
+export const rewrites: ReadonlyArray<StateTag> = ["Provisioned", "Renamed", "Running"]
+
 /**
- * Somebody else wrote on it: it becomes what it proves to be, and a claim of ours is lost. Its job looks for another machine at once; where
- * this one has to go, not before it is off (promise 1).
+ * Somebody else wrote on it: it becomes what it proves to be, if that is one of `becomes`, else it is reaped. A claim of ours is lost: its job
+ * looks for another machine at once; where this one has to go, not before it is off (promise 1).
  */
-export const reprove = (vm: Vm, env: Env, reason: string): Step => {
-  const proven = vm.facts === undefined ? undefined : prove(vm.facts, env)
-  if (proven === undefined) return cede(vm, env, reason)
+export const reprove = (vm: Vm, env: Env, reason: string, becomes: ReadonlyArray<StateTag>): Step => {
+  const found = vm.facts === undefined ? undefined : prove(vm.facts, env)
+  if (found === undefined) return cede(vm, env, reason)
+  const { _tag } = found.state
+  const proven =
+    _tag === "Reaping" || becomes.includes(_tag) ? found : reap(found, env, `${reason}: ${_tag}`, "release").vm
   const claim = claimOf(vm.state)
   const state: VmState =
     proven.state._tag === "Reaping" && proven.state.claim === undefined && claim !== undefined

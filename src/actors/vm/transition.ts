@@ -15,8 +15,8 @@ import { Ceded, Reaped, Reaping } from "./ending.ts"
 import type { EventTag, VmEvent } from "./Event.ts"
 import { Booting, Cloning, Settling } from "./hatching.ts"
 import { cede } from "./moves.ts"
-import type { StateTag, Vm, VmState } from "./State.ts"
-import { claimOf, reachable, unreachableReason } from "./State.ts"
+import type { HoldableState, StateTag, Vm, VmState } from "./State.ts"
+import { inPool, reachable, unreachableReason } from "./State.ts"
 import type { Cell, Env, Row, Step } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
 import { Powered, Running } from "./working.ts"
@@ -63,13 +63,11 @@ const Held = row<"Held">(
         actions: [{ _tag: "Alarm", text: `cannot be acted upon for long: ${vm.reason ?? ""}` }]
       })
     ),
-    Reap: cell(["Held"], "reaped when it can be", (vm, event) =>
-      stay({
-        ...vm,
-        state: { ...vm.state, was: { _tag: "Reaping", claim: claimOf(vm.state), settlement: event.settlement } },
-        reason: `${event.reason}; ${vm.reason ?? ""}`
-      })
-    ),
+    Reap: cell(["Held"], "of the pool: reaped when it can be", (vm, event) => {
+      if (!inPool(vm.state)) return stay(vm)
+      const was: HoldableState = { _tag: "Reaping", claim: undefined, settlement: event.settlement }
+      return stay({ ...vm, state: { ...vm.state, was }, reason: `${event.reason}; ${vm.reason ?? ""}` })
+    }),
     Reserve: tooLate()
   },
   ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Done", "Exited", "Refused", "Conceded", "Failed", "Settled"]

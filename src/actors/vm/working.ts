@@ -1,6 +1,6 @@
 /** The rows of the table for a machine whose job is taken: it boots, and its worker works. */
 import { isOff } from "../../schema/Machine.ts"
-import { asked, conceded, dropped, failed, jobEnded, late, seen, seenGone, tooLate } from "./cells.ts"
+import { conceded, dropped, failed, jobEnded, late, seen, seenGone, tooLate } from "./cells.ts"
 import { fail, reap, wrote } from "./moves.ts"
 import type { VmState } from "./State.ts"
 import { cell, enter, row, stay } from "./table.ts"
@@ -20,13 +20,12 @@ export const Powered = row<"Powered">("powering on, getting ready, recording the
     Gone: seenGone("it went while it booted"),
     Cancel: dropped(),
     JobEnded: jobEnded(),
-    Conceded: conceded(),
+    Conceded: conceded(["Renamed", "Running"]),
     Failed: failed("its boot"),
     Deadline: late("its boot"),
-    Reap: asked(),
     Reserve: tooLate()
   },
-  ["SignedIn", "Disabled", "Cloned", "Exited", "Refused", "Settled"]
+  ["Reap", "SignedIn", "Disabled", "Cloned", "Exited", "Refused", "Settled"]
 )
 
 export const Running = row<"Running">("the worker is started and works until the machine goes off")(
@@ -71,8 +70,7 @@ export const Running = row<"Running">("the worker is started and works until the
           : enter(vm, { ...vm.state, overdue: true }, env)
     ),
     Refused: cell(["Reaping"], "CDS knows no such worker: given back", (vm, event, env) => fail(vm, env, event.reason)),
-    Reap: asked(),
     Reserve: tooLate()
   },
-  ["Cloned", "Done", "Conceded", "Settled"]
+  ["Reap", "Cloned", "Done", "Conceded", "Settled"]
 )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { VmEvent } from "../../../src/actors/vm/Event.ts"
-import { isEnd } from "../../../src/actors/vm/State.ts"
+import { claimOf, isEnd } from "../../../src/actors/vm/State.ts"
 import { workOf } from "../../../src/actors/vm/transition.ts"
 import * as sample from "./sample.ts"
 import {
@@ -97,9 +97,9 @@ describe("a machine that cannot be reached", () => {
   })
 
   it("is reaped later when that is asked meanwhile", () => {
-    const asked = after(machine(states.heldRunning), { _tag: "Reap", reason: "too many", settlement: "release" })
+    const asked = after(machine(states.heldProvisioned), { _tag: "Reap", reason: "too many", settlement: "none" })
     assert.strictEqual(asked.vm.state._tag, "Held")
-    assert.deepStrictEqual(reaping(after(asked.vm, seen())), { _tag: "Reaping", claim, settlement: "release" })
+    assert.deepStrictEqual(reaping(after(asked.vm, seen())), states.reaping)
   })
 
   it("that leaves the inventory is missed by the pool it stood in", () => {
@@ -136,6 +136,20 @@ describe("a machine of another owner", () => {
     assert.deepStrictEqual(kept.vm.state, { _tag: "Provisioned" })
   })
 
+  it("goes when others wrote what it cannot have become: no machine boots for the first time again, or is a template by a word", () => {
+    const booting = { annotation: sample.written("booting"), ...sample.on }
+    const built = { name: "build-env-tmp", annotation: sample.goAnnotation({ model: true, provisioning: false }) }
+    for (const name of ["settling", "reserved", "renamed", "powered", "returning"] as const)
+      for (const found of [booting, built]) {
+        const end = after(machine(states[name]), sample.conceded(found))
+        assert.deepStrictEqual(reaping(end).claim, claimOf(states[name]), name)
+        assert.notInclude(asks(end), "ReturnJob", name)
+      }
+    assert.deepStrictEqual(reaping(after(machine(states.provisioned), seen(built))), states.reaping)
+    const pooled = after(machine(states.converting), sample.conceded({ annotation: sample.written("provisioned") }))
+    assert.deepStrictEqual(reaping(pooled), states.reaping)
+  })
+
   it("that stands as ours by now is not let go for what was known of it before the loss", () => {
     const was = sample.facts({ annotation: sample.goAnnotation({ model: true }) })
     const kept = after(machine(states.renamed, { facts: was }), sample.conceded())
@@ -165,18 +179,25 @@ describe("reaping", () => {
     assert.isFalse(stuck.entered)
   })
 
-  it("can be asked of every machine there is, and is no failure of its template; asked again it changes nothing", () => {
-    const ask: VmEvent = { _tag: "Reap", reason: "asked", settlement: "release" }
-    for (const state of ["booting", "settling", "provisioned", ...claimed, "returning"] as const)
-      assert.strictEqual(after(machine(states[state]), ask).vm.state._tag, "Reaping", state)
-    for (const state of ["booting", "settling", "provisioned", ...claimed, "returning"] as const)
-      assert.isFalse(asks(after(machine(states[state]), ask)).includes("HatchFailed"), state)
+  it("can be asked of every machine of the pool, and is no failure of its template; asked again it changes nothing", () => {
+    const ask: VmEvent = { _tag: "Reap", reason: "asked", settlement: "none" }
+    for (const state of ["booting", "settling", "provisioned", "returning"] as const) {
+      const end = after(machine(states[state]), ask)
+      assert.deepStrictEqual(reaping(end), states.reaping, state)
+      assert.notInclude(asks(end), "HatchFailed", state)
+    }
     assert.deepStrictEqual(after(machine(states.unsettled), ask).vm.state, states.unsettled)
   })
 
+  it("is asked in vain of a machine that has a job by now, held or not, and of one that becomes a template", () => {
+    const ask: VmEvent = { _tag: "Reap", reason: "the pool has more machines than are wanted", settlement: "none" }
+    for (const state of [...claimed, "heldRunning", "preparing", "heldPreparing", "converting"] as const)
+      assert.deepStrictEqual(after(machine(states[state]), ask).vm.state, states[state], state)
+  })
+
   it("carries the job it has to settle, and nothing to settle without one", () => {
-    const ask: VmEvent = { _tag: "Reap", reason: "asked", settlement: "release" }
-    assert.deepStrictEqual(reaping(after(machine(states.powered), ask)), states.unsettled)
-    assert.strictEqual(reaping(after(machine(states.provisioned), ask)).settlement, "none")
+    const cancel: VmEvent = { _tag: "Cancel", reason: "its job went back to the queue" }
+    assert.deepStrictEqual(reaping(after(machine(states.powered), cancel)), states.unsettled)
+    assert.strictEqual(reaping(after(machine(states.provisioned), seen(sample.on))).settlement, "none")
   })
 })

@@ -128,6 +128,16 @@ describe("a machine on its way into the pool", () => {
   })
 })
 
+describe("a machine that somebody powers on", () => {
+  it("before it is recorded as ready is reaped, and no job is told of it", () => {
+    const settling = machine(states.settling, { facts: facts(sample.on) })
+    const end = after(settling, sample.done)
+    assert.deepStrictEqual(reaping(end), states.reaping)
+    assert.deepStrictEqual(asks(end), ["PoolShrank"])
+    assert.strictEqual(end.vm.generation, settling.generation + 1)
+  })
+})
+
 describe("a ready machine", () => {
   it("that somebody powers on is reaped: what it has seen is not known", () => {
     const end = after(machine(states.provisioned), seen(sample.on))
