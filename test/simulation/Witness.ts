@@ -18,6 +18,8 @@ const unguarded: ReadonlySet<string> = new Set([
   "Destroy_Task",
   "StartProgramInGuest"
 ])
+/** A power-off by the description of its task. */
+const powerOff = "VirtualMachine.powerOff"
 /** The calls that end a machine or what runs in it. A first boot that is shut down into the pool is no end. */
 const destructive: ReadonlySet<string> = new Set(["PowerOffVM_Task", "Destroy_Task"])
 
@@ -62,7 +64,9 @@ const judge = Effect.fnUntraced(function* (stage: Stage, seat: Seat, ttlMs: numb
     say(`it belongs to ${owner ?? "nobody"}`)
   if (!destructive.has(operation)) return
   if (operation === "Destroy_Task") stage.doomed.add(machine.ref.value)
-  const work = atWork(stage, machine)
+  // To ask once more for a power-off that is under way changes nothing. No call of CDS keeps a V1 worker from signing in until it has come.
+  const goesOff = operation === "PowerOffVM_Task" && stage.vcenter.underWay(machine.ref.value).includes(powerOff)
+  const work = goesOff ? undefined : atWork(stage, machine)
   if (work !== undefined && now - work.startedAt < ttlMs) say(`its worker works on the job ${work.job.id}`)
   if (operation === "PowerOffVM_Task" && annotationOf(machine)?.journal?.state !== "reaping") return
   const doubt = seat.process === undefined ? undefined : yield* Context.get(seat.process.context, Inventory).doubt

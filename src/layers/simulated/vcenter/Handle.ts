@@ -62,6 +62,8 @@ export interface SimVCenterHandle {
    * than one name is a conflict. A template cannot be on, and its clones get addresses of their own.
    */
   readonly addresses: () => ReadonlyMap<string, ReadonlyArray<string>>
+  /** The tasks on a machine that have not ended, by their `descriptionId`, e.g. `VirtualMachine.powerOff`. */
+  readonly underWay: (machine: string) => ReadonlyArray<string>
   readonly summary: () => Summary
   readonly traffic: Traffic
 }
@@ -128,6 +130,7 @@ export const makeHandle = (core: Core, runtime: Runtime): SimVCenterHandle => {
         for (const ip of addressesOf(machine)) holders.set(ip, [...(holders.get(ip) ?? []), machine.name])
       return holders
     },
+    underWay: core.tasks.on,
     summary: () => summarize(core),
     traffic: core.traffic
   }

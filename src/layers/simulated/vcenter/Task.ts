@@ -69,6 +69,8 @@ export interface Tasks {
   /** Drops all tasks, as a restored vCenter does. */
   readonly clear: () => void
   readonly running: () => number
+  /** What is being done to a machine, or waits for its turn, by `descriptionId`. */
+  readonly on: (machine: string) => ReadonlyArray<string>
 }
 
 const keptMs = 10 * 60_000
@@ -168,6 +170,7 @@ export const makeTasks = (core: Core): Tasks => {
 
   return {
     running: () => running,
+    on: (machine) => [...live].flatMap((task) => (task.entity.value === machine ? [task.descriptionId] : [])),
     start: (request) => {
       const { entity } = request
       const task = core.store.put<Task>({
