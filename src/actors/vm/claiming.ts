@@ -1,9 +1,17 @@
 /** The rows of the table for a ready machine: leased, claimed for a job that is then taken, or given back. */
 import { isOff } from "../../schema/Machine.ts"
-import { asked, conceded, failed, late, seen, seenClaimed, seenGone, tooLate } from "./cells.ts"
-import { giveBack, reap, reprove, rewrites, rewritten, starting, wrote } from "./moves.ts"
+import { asked, conceded, seen, seenClaimed, seenGone, tooLate } from "./cells.ts"
+import { atWork, fail, giveBack, inquire, reap, reprove, rewrites, rewritten, starting, wrote } from "./moves.ts"
 import { clonedForJob, poolSize } from "./State.ts"
+import type { Env, Step, VmIn } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
+
+/** What was found on may have its worker at work: an annotation can be older than that, as after a restore of vCenter. */
+const notTaken = (vm: VmIn<"Renamed">, env: Env, reason: string): Step => {
+  const { claim, resumed } = vm.state
+  const isOn = vm.facts !== undefined && !isOff(vm.facts)
+  return resumed && isOn && claim.jobId !== "" ? inquire(vm, env, claim, reason) : fail(vm, env, reason)
+}
 
 export const Provisioned = row<"Provisioned">("off, ready for a job")(
   {
@@ -83,14 +91,33 @@ export const Renamed = row<"Renamed">("claimed for a job, which is being taken")
     JobEnded: cell(["Renamed"], "remembered until the take is answered", (vm, event) =>
       stay({ ...vm, state: { ...vm.state, cancelled: `its job is ${event.status}` } })
     ),
+    SignedIn: cell(
+      ["Running", "Reaping"],
+      "on: its worker is at work already, as after a restore of vCenter; off: it has finished",
+      (vm, _, env) => {
+        const { claim, cancelled } = vm.state
+        if (cancelled !== undefined) return reap(vm, env, cancelled, "release")
+        return vm.facts !== undefined && isOff(vm.facts)
+          ? reap(vm, env, "its worker has finished", "release")
+          : atWork(vm, env, claim)
+      }
+    ),
     Conceded: conceded(rewrites),
-    Failed: failed("taking its job"),
-    Deadline: late("taking its job"),
+    Failed: cell(
+      ["Reaping", "Running"],
+      "taking its job failed: reaped; found on: CDS is asked first",
+      (vm, event, env) => notTaken(vm, env, `taking its job failed: ${event.reason}`)
+    ),
+    Deadline: cell(
+      ["Reaping", "Running"],
+      "taking its job took too long: reaped; found on: CDS is asked first",
+      (vm, _, env) => notTaken(vm, env, "taking its job took too long")
+    ),
     Seen: seenClaimed(),
     Gone: seenGone("it went before it was powered on"),
     Reserve: tooLate()
   },
-  ["Reap", "SignedIn", "Disabled", "Cloned", "Exited", "Settled"]
+  ["Reap", "Disabled", "Cloned", "Exited", "Settled"]
 )
 
 export const Returning = row<"Returning">("the claim is being undone by another guarded reconfigure")(

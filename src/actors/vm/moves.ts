@@ -95,6 +95,24 @@ export const leaving = (vm: Vm, reason: string | undefined): ReadonlyArray<Actio
   return actions
 }
 
+/** CDS knows its worker: the worker's time counts from its claim. */
+export const atWork = (vm: Vm, env: Env, claim: Claim): Step => {
+  const state: VmState = { _tag: "Running", claim, signedIn: true, resumed: true }
+  const { vm: working, ...rest } = enter(vm, state, env, { actions: [{ _tag: "CommitCapacity" }] })
+  return { ...rest, vm: { ...working, deadline: workEnds(claim, env) } }
+}
+
+/** When its time is over already: the next millisecond, as a deadline of this one has been told. */
+export const workEnds = (claim: Claim, env: Env): number =>
+  Math.max(env.now + 1, claim.startedAt + env.times.workerTtlMs)
+
+/** It has to go, but its worker may be at work: CDS is asked first (promise 4). */
+export const inquire = (vm: Vm, env: Env, claim: Claim, reason: string): Step =>
+  enter(vm, { _tag: "Running", claim, signedIn: false, resumed: true, overdue: true }, env, {
+    reason,
+    actions: [{ _tag: "CommitCapacity" }]
+  })
+
 /** Gone without our doing, or with it. */
 export const gone = (vm: Vm, env: Env, reason: string | undefined): Step =>
   enter(vm, { _tag: "Reaped" }, env, { reason, actions: [{ _tag: "FreeIp" }, ...leaving(vm, reason)] })

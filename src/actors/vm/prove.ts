@@ -5,7 +5,7 @@
 import type { Annotation, Journal } from "../../schema/Annotation.ts"
 import { believed, madeFor, parse } from "../../schema/Annotation.ts"
 import { isOff, type MachineFacts } from "../../schema/Machine.ts"
-import type { Claim, Vm, VmState } from "./State.ts"
+import type { Claim, Settlement, Vm, VmState } from "./State.ts"
 import type { Env } from "./table.ts"
 import { allowance } from "./deadlines.ts"
 
@@ -67,8 +67,13 @@ const poolNameOf = (annotation: Annotation, facts: MachineFacts): string => {
   return `provision-${madeFor(annotation) === undefined ? "v2" : "v1"}-${name}`
 }
 
-const reaping = (reason: string, claim: Claim | undefined, since: number): Proof => ({
-  state: { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : "release" },
+const reaping = (
+  reason: string,
+  claim: Claim | undefined,
+  since: number,
+  settlement: Settlement = "release"
+): Proof => ({
+  state: { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : settlement },
   since,
   reason
 })
@@ -86,9 +91,8 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
         ? { state: { _tag: "Settling" }, since }
         : reaping("it is off and its customization has not succeeded", undefined, since)
     case "provisioned":
-      return isOff(facts)
-        ? { state: { _tag: "Provisioned" }, since }
-        : reaping("it was found powered on in the pool", claim, since)
+      if (isOff(facts)) return { state: { _tag: "Provisioned" }, since }
+      return unlessAtWork(reaping("it was found powered on in the pool", claim, since))
     case "renamed":
       return claim === undefined
         ? reaping("it carries a claim without a job", undefined, since)
@@ -104,23 +108,23 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
       return isOff(facts)
         ? { state: { _tag: "Converting" }, since }
         : reaping("it was found powered on on its way to be a template", undefined, since)
-    case "reaping":
-      if (!isOff(facts) && mayBeAtWork(claim, journal))
-        return { state: { _tag: "Running", claim, signedIn: false, resumed: true, overdue: true }, since, reason }
-      return {
-        state: { _tag: "Reaping", claim, settlement: claim === undefined ? "none" : (journal.settlement ?? "release") },
-        since,
-        reason
-      }
+    case "reaping": {
+      const proof = reaping(reason, claim, since, journal.settlement)
+      return isOff(facts) ? proof : unlessAtWork(proof)
+    }
   }
 }
 
 /**
- * Its removal was decided before, for a reason that may not hold: CDS is asked first whether its worker is at work (promise 4). A job whose time
- * is over, or that is none of ours, needs no asking.
+ * A machine that is on is to be removed, for a reason that may not hold: CDS is asked first whether its worker is at work (promise 4). A job whose
+ * time is over, or that is none of ours, needs no asking.
  */
-const mayBeAtWork = (claim: Claim | undefined, { settlement = "release" }: Journal): claim is Claim =>
-  claim !== undefined && claim.jobId !== "" && settlement === "release"
+const unlessAtWork = (proof: Proof): Proof =>
+  proof.state._tag === "Reaping" && proof.state.settlement === "release" && isWork(proof.state.claim)
+    ? { ...proof, state: { _tag: "Running", claim: proof.state.claim, signedIn: false, resumed: true, overdue: true } }
+    : proof
+
+const isWork = (claim: Claim | undefined): claim is Claim => claim !== undefined && claim.jobId !== ""
 
 const claimFrom = (annotation: Annotation, journal: Journal, since: number): Claim | undefined =>
   annotation.jobId === undefined || annotation.workerName === undefined

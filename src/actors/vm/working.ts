@@ -1,7 +1,7 @@
 /** The rows of the table for a machine whose job is taken: it boots, and its worker works. */
 import { isOff } from "../../schema/Machine.ts"
 import { conceded, dropped, failed, jobEnded, late, seen, seenGone, tooLate } from "./cells.ts"
-import { fail, reap, wrote } from "./moves.ts"
+import { atWork, fail, reap, workEnds, wrote } from "./moves.ts"
 import type { VmState } from "./State.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
@@ -17,6 +17,9 @@ export const Powered = row<"Powered">("powering on, getting ready, recording the
       if (isOff(facts)) return vm.state.on ? fail(vm, env, "it went off while it booted") : stay(vm)
       return stay({ ...vm, state: { ...vm.state, on: true } })
     }),
+    SignedIn: cell(["Running"], "on: its worker is at work already, as after a restore of vCenter", (vm, _, env) =>
+      vm.state.on ? atWork(vm, env, vm.state.claim) : stay(vm)
+    ),
     Gone: seenGone("it went while it booted"),
     Cancel: dropped(),
     JobEnded: jobEnded(),
@@ -25,7 +28,7 @@ export const Powered = row<"Powered">("powering on, getting ready, recording the
     Deadline: late("its boot"),
     Reserve: tooLate()
   },
-  ["Reap", "SignedIn", "Disabled", "Cloned", "Exited", "Refused", "Settled"]
+  ["Reap", "Disabled", "Cloned", "Exited", "Refused", "Settled"]
 )
 
 export const Running = row<"Running">("the worker is started and works until the machine goes off")(
@@ -33,9 +36,7 @@ export const Running = row<"Running">("the worker is started and works until the
     SignedIn: cell(["Running"], "CDS knows the worker: its TTL counts from its claim", (vm, _, env) => {
       if (vm.state.signedIn) return stay(vm)
       const state: VmState = { ...vm.state, signedIn: true }
-      // When its time is over already: the next millisecond, as a deadline of this one has been told.
-      const deadline = Math.max(env.now + 1, vm.state.claim.startedAt + env.times.workerTtlMs)
-      return stay({ ...vm, state, deadline })
+      return stay({ ...vm, state, deadline: workEnds(vm.state.claim, env) })
     }),
     Exited: cell(
       ["Running", "Reaping"],

@@ -52,9 +52,10 @@ describe("a machine that carries our key", () => {
     assert.match(found.reason ?? "", /powered on in the pool/)
   })
 
-  it("that is on in the pool with a job keeps the job until it is off", () => {
+  it("that is on in the pool with a job has CDS asked before it goes: its worker may be at work", () => {
     const found = adopted({ annotation: written("provisioned", { claim }), ...worker })
-    assert.deepStrictEqual(found.state, { _tag: "Reaping", claim, settlement: "release" })
+    assert.deepStrictEqual(found.state, { _tag: "Running", claim, signedIn: false, resumed: true, overdue: true })
+    assert.match(found.reason ?? "", /powered on in the pool/)
   })
 
   it("takes its claim up again, whatever its power: CDS is asked about the job before it is taken", () => {

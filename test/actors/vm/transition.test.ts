@@ -144,6 +144,26 @@ describe("a claim", () => {
     assert.isTrue(asks(lost).includes("SettleJob"))
   })
 
+  it("that was taken over on has CDS asked before its machine goes, and goes on where its worker is at work", () => {
+    const found = { ...states.renamed, resumed: true } as const
+    const isOn = { facts: sample.facts(sample.on) }
+    for (const event of [failed, deadline]) {
+      const asked = after(machine(found, isOn), event)
+      assert.deepStrictEqual(asked.vm.state, { ...states.overdue, resumed: true })
+      assert.match(asked.vm.reason ?? "", /^taking its job/)
+      assert.strictEqual(after(machine(found), event).vm.state._tag, "Reaping")
+      assert.strictEqual(after(machine(states.renamed, isOn), event).vm.state._tag, "Reaping")
+    }
+    for (const state of [found, states.poweredOn]) {
+      const working = after(machine(state, isOn), { _tag: "SignedIn" })
+      assert.deepStrictEqual(working.vm.state, { ...states.working, resumed: true })
+      assert.strictEqual(working.vm.deadline, claim.startedAt + times.workerTtlMs)
+      assert.deepStrictEqual(asks(working), ["CommitCapacity"])
+    }
+    assert.strictEqual(reaping(after(machine(found), { _tag: "SignedIn" })).settlement, "release")
+    assert.deepStrictEqual(after(machine(states.powered), { _tag: "SignedIn" }).vm.state, states.powered)
+  })
+
   it("that cannot be written, or takes too long, is undone, and a try is spent", () => {
     for (const event of [failed, deadline]) {
       const returning = after(machine(states.reserved), event)

@@ -33,7 +33,7 @@ export const makeClaiming = Effect.gen(function* () {
       if (state.resumed && work.carriedElsewhere(state.claim.jobId))
         return { _tag: "Refused", reason: "its job is on another machine by now" } as const
       if (state.resumed) yield* record(work, { state: "renamed", claim: state.claim })
-      return state.claim.registers === true ? done : yield* taking(state.claim.region, state.claim.jobId, state.resumed)
+      return state.claim.registers === true ? done : yield* taking(state.claim, state.resumed)
     }),
 
     unclaim: Effect.fnUntraced(function* (work: WorkContext) {

@@ -5,7 +5,7 @@ import { IpPool } from "../../../services/IpPool.ts"
 import { VSphere } from "../../../services/VSphere.ts"
 import { annotate } from "../annotate.ts"
 import type { VmEvent } from "../Event.ts"
-import { claimOf, isBuild, nameOf } from "../State.ts"
+import { type Claim, claimOf, isBuild, nameOf } from "../State.ts"
 import { done, patience, persist, refOf, type WorkContext } from "./kit.ts"
 import { makeRecord } from "./record.ts"
 import { makeTaking } from "./take.ts"
@@ -32,11 +32,11 @@ export const makeHatching = Effect.gen(function* () {
     })
 
   /** The clone call with its annotation is the intent; the take follows when vCenter has accepted it, and the machine waits for its answer. */
-  const cloneForJob = (work: WorkContext, region: string, jobId: string) =>
+  const cloneForJob = (work: WorkContext, claim: Claim) =>
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       const answered = yield* Deferred.make<VmEvent>()
-      const take = Effect.flatMap(taking(region, jobId, false), (answer) =>
+      const take = Effect.flatMap(taking(claim, false), (answer) =>
         Effect.andThen(answer._tag === "Done" ? Effect.void : work.tell(answer), Deferred.succeed(answered, answer))
       )
       const made = yield* clone(work, Effect.asVoid(Effect.forkIn(take, scope)))
@@ -47,9 +47,7 @@ export const makeHatching = Effect.gen(function* () {
   return {
     clone: (work: WorkContext) => {
       const claim = claimOf(work.vm().state)
-      return claim === undefined || claim.registers === true
-        ? clone(work, Effect.void)
-        : cloneForJob(work, claim.region, claim.jobId)
+      return claim === undefined || claim.registers === true ? clone(work, Effect.void) : cloneForJob(work, claim)
     },
 
     boot: Effect.fnUntraced(function* (work: WorkContext) {

@@ -124,7 +124,7 @@ export const makeReaping = Effect.gen(function* () {
     const reason =
       ended === true
         ? "its worker's start script ended with exit code 0, the machine stayed on, and the worker did not sign in"
-        : "its worker did not sign in within workerRegistrationTTL"
+        : (work.vm().reason ?? "its worker did not sign in within workerRegistrationTTL")
     if (claimed.jobId !== "") yield* Effect.ignore(persist(settle(claimed, "release", reason)))
     return { _tag: "Refused", reason } as const
   })
