@@ -7,20 +7,15 @@ import { pathOf, sameStamp, stampOf } from "../schema/ModelV1.ts"
 import { EventLog } from "../services/EventLog.ts"
 import { Inventory } from "../services/Inventory.ts"
 import { Ids } from "../services/Ids.ts"
-import { IpPool } from "../services/IpPool.ts"
 import { Settings } from "../services/Settings.ts"
-import { VSphere } from "../services/VSphere.ts"
+import { makeConceive, type Source } from "./conceive.ts"
 import { standingOf, unready } from "./modelTemplates.ts"
 import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
 import { Troubles } from "./Troubles.ts"
-import { newborn } from "./vm/newborn.ts"
-import { claimOf, inPool, placeOf, poolOf, type Vm } from "./vm/State.ts"
+import { claimOf, inPool, placeOf, poolOf } from "./vm/State.ts"
 import { send, type VmHandle } from "./Vm.ts"
 import { WorkerModels } from "./WorkerModels.ts"
-
-/** What the machines of a pool are cloned from. */
-type Source = Pick<Vm, "template" | "model">
 
 export class Nursery extends Context.Service<
   Nursery,
@@ -34,14 +29,13 @@ export class Nursery extends Context.Service<
   static readonly layer = Layer.effect(
     Nursery,
     Effect.gen(function* () {
+      const conceive = yield* makeConceive
       const ids = yield* Ids
       const inventory = yield* Inventory
-      const ips = yield* IpPool
       const log = yield* EventLog
       const registry = yield* Registry
       const settings = yield* Settings
       const signals = yield* Signals
-      const vsphere = yield* VSphere
       const workerModels = yield* WorkerModels
       const wanted = new Map([
         ...settings.provision.map(({ template, number }) => [template, number] as const),
@@ -82,24 +76,12 @@ export class Nursery extends Context.Service<
         return { template: model.name, model: stampOf(model) } satisfies Source
       })
 
-      /** Name, uuid and address are chosen before anything is sent (design, "Intent before action"). */
-      const conceive = Effect.fnUntraced(function* (source: Source) {
-        yield* vsphere.template(source.template)
-        const id = yield* ids.uuid
-        const addressing = yield* ips.lease(id)
-        const ip = addressing._tag === "Static" ? addressing.ip : undefined
-        const poolName = yield* ids.workerName(prefixOf(source, ip))
-        const now = yield* Clock.currentTimeMillis
-        return newborn({ ...source, id, poolName, ip, claim: undefined, now }, settings.times)
-      })
-
       const count = (pool: string, by: number) =>
         Effect.sync(() => void planned.set(pool, (planned.get(pool) ?? 0) + by))
 
       /** Counts as planned until its machine has an actor; holds its slot until the clone has an outcome. */
       const hatch = (source: Source) =>
-        conceive(source).pipe(
-          Effect.flatMap(registry.spawn),
+        conceive(source, { named: (ip) => ids.workerName(prefixOf(source, ip)) }).pipe(
           Effect.ensuring(count(poolOf(source), -1)),
           Effect.flatMap(registry.cloneEnded)
         )

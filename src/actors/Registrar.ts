@@ -3,22 +3,28 @@
  * (seed 001 sections 4.1 and 6.7; cds-contract 10.7). What there is, is read from the inventory at each look; nothing is remembered but failures.
  */
 import { Clock, Context, Effect, Fiber, Layer, Queue, Stream } from "effect"
-import { VSphereError } from "../schema/Errors.ts"
+import type { VSphereError } from "../schema/Errors.ts"
 import type { MachineFacts } from "../schema/Machine.ts"
-import { type ModelV1, mostSpawnErrors, needsRegistration, pathOf, sameStamp, stampOf } from "../schema/ModelV1.ts"
-import { Capacity } from "../services/Capacity.ts"
+import {
+  type ModelStamp,
+  type ModelV1,
+  mostSpawnErrors,
+  needsRegistration,
+  pathOf,
+  sameStamp,
+  stampOf
+} from "../schema/ModelV1.ts"
 import { Cds } from "../services/Cds.ts"
 import { EventLog } from "../services/EventLog.ts"
 import { Ids } from "../services/Ids.ts"
 import { Inventory } from "../services/Inventory.ts"
-import { IpPool } from "../services/IpPool.ts"
 import { Settings } from "../services/Settings.ts"
 import { VSphere } from "../services/VSphere.ts"
+import { makeConceive } from "./conceive.ts"
 import { asideName, buildName, isBuildOf, retired, standingOf, templatesOf } from "./modelTemplates.ts"
 import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
 import { Troubles } from "./Troubles.ts"
-import { newborn } from "./vm/newborn.ts"
 import { makeRegistration } from "./vm/works/registration.ts"
 import { type Claim, claimOf, isBuild } from "./vm/State.ts"
 import { WorkerModels } from "./WorkerModels.ts"
@@ -33,11 +39,10 @@ export class Registrar extends Context.Service<
   static readonly layer = Layer.effect(
     Registrar,
     Effect.gen(function* () {
-      const capacity = yield* Capacity
       const cds = yield* Cds
+      const conceive = yield* makeConceive
       const ids = yield* Ids
       const inventory = yield* Inventory
-      const ips = yield* IpPool
       const log = yield* EventLog
       const registration = yield* makeRegistration
       const registry = yield* Registry
@@ -61,14 +66,20 @@ export class Registrar extends Context.Service<
         yield* log.append({ kind: "decision", subject: path, text: reason })
       })
 
-      /** `own`: the model is to blame. Only then CDS is told, as it would have a model left alone after some errors. */
-      const failed = Effect.fnUntraced(function* (path: string, reason: string, own: boolean) {
+      /** What kept the model from it is over. */
+      const begun = Effect.fnUntraced(function* (path: string, text: string) {
+        told.delete(path)
+        yield* log.append({ kind: "decision", subject: path, text })
+      })
+
+      /** `blamed`: the model, where it is to blame. Only then CDS is told, as it would have a model left alone after some errors. */
+      const failed = Effect.fnUntraced(function* (path: string, reason: string, blamed: ModelStamp | undefined) {
         const { news } = troubles.again(path, reason, yield* Clock.currentTimeMillis)
         if (news) yield* Effect.logWarning(`the template of the V1 model ${path} cannot be built: ${reason}`)
         yield* log.append({ kind: "decision", subject: path, text: `building failed: ${reason}` })
-        if (!own) return
+        if (blamed === undefined) return
         const [error = reason, ...tail] = reason.split("\n")
-        yield* registration.failed(path, error, tail.join("\n")).pipe(
+        yield* registration.failed(blamed, error, tail.join("\n")).pipe(
           Effect.timeout("2 minutes"),
           Effect.catch((failure) =>
             Effect.logWarning(`CDS could not be told about the V1 model ${path}: ${failure.message}`)
@@ -102,33 +113,38 @@ export class Registrar extends Context.Service<
         return atWork() < limit && !troubles.isPausing(path, yield* Clock.currentTimeMillis)
       })
 
-      /** Name, uuid and address are chosen before anything is sent (design, "Intent before action"). */
       const build = Effect.fnUntraced(function* (model: ModelV1) {
         const path = pathOf(model)
         const vms = [...registry.machines.values()].map(({ vm }) => vm)
         if (vms.some((vm) => isBuildOf(path, vm)) || !(yield* mayBegin(model))) return
         const shown = (yield* machines).map((facts) => facts.name)
         const name = buildName(model, new Set([...shown, ...vms.map(({ poolName }) => poolName)]))
-        const id = yield* ids.uuid
-        const made = Effect.gen(function* () {
-          if (model.image === "") return yield* Effect.fail({ message: "it has no image" })
-          yield* vsphere.template(model.image)
-          const addressing = yield* ips.lease(id)
-          const ip = addressing._tag === "Static" ? addressing.ip : undefined
-          const now = yield* Clock.currentTimeMillis
-          const conception = { id, template: model.image, model: stampOf(model), poolName: name, ip, now }
-          yield* registry.spawn(newborn({ ...conception, claim: undefined, builds: true }, settings.times))
-          told.delete(path)
-          yield* log.append({ kind: "decision", subject: path, text: `its template is built from ${model.image}` })
-        })
-        yield* made.pipe(
-          Effect.onError(() => ips.release(id)),
+        if (model.image === "") return yield* failed(path, "it has no image", stampOf(model))
+        const source = { template: model.image, model: stampOf(model), builds: true } as const
+        yield* conceive(source, { named: () => Effect.succeed(name) }).pipe(
+          Effect.andThen(begun(path, `its template is built from ${model.image}`)),
           Effect.catch((error) =>
-            "_tag" in error && error._tag === "IpExhausted"
-              ? tell(path, `left for now: ${error.message}`)
-              : failed(path, error.message, isOwn(error))
+            error._tag === "VSphereError"
+              ? failed(path, error.message, isOwn(error) ? stampOf(model) : undefined)
+              : tell(path, `left for now: ${error.message}`)
           )
         )
+      })
+
+      const registering = Effect.fnUntraced(function* (model: ModelV1) {
+        const claim: Claim = {
+          jobId: "",
+          registers: true,
+          region: "",
+          projectKey: "",
+          workerName: yield* ids.workerName(`register-${model.name}`),
+          modelName: pathOf(model),
+          model: { id: model.id, ...stampOf(model) },
+          login: undefined,
+          size: undefined,
+          startedAt: yield* Clock.currentTimeMillis
+        }
+        return claim
       })
 
       const isRegistering = (path: string) =>
@@ -147,32 +163,12 @@ export class Registrar extends Context.Service<
       const register = Effect.fnUntraced(function* (model: ModelV1) {
         const path = pathOf(model)
         if (isRegistering(path) || !(yield* mayBegin(model)) || !(yield* stillNeeded(model))) return
-        const { size } = yield* vsphere.template(model.name)
-        const id = yield* ids.uuid
-        const made = Effect.gen(function* () {
-          yield* capacity.reserve(id, size)
-          const addressing = yield* ips.lease(id)
-          const ip = addressing._tag === "Static" ? addressing.ip : undefined
+        const claim = Effect.gen(function* () {
           yield* cds.bookModel(model)
-          const now = yield* Clock.currentTimeMillis
-          const claim: Claim = {
-            jobId: "",
-            registers: true,
-            region: "",
-            projectKey: "",
-            workerName: yield* ids.workerName(`register-${model.name}`),
-            modelName: path,
-            model: { id: model.id, path },
-            login: undefined,
-            size: undefined,
-            startedAt: now
-          }
-          const conception = { id, template: model.name, model: stampOf(model), poolName: claim.workerName, ip, now }
-          yield* registry.spawn(newborn({ ...conception, claim }, settings.times))
-          told.delete(path)
-          yield* log.append({ kind: "decision", subject: path, text: `it is registered by ${claim.workerName}` })
+          return yield* registering(model)
         })
-        yield* Effect.onError(made, () => Effect.andThen(ips.release(id), capacity.release(id)))
+        const { vm } = yield* conceive({ template: model.name, model: stampOf(model) }, { claim, size: undefined })
+        yield* begun(path, `it is registered by ${vm.poolName}`)
       })
 
       /** What there is to be done for one model now. */
@@ -224,7 +220,7 @@ export class Registrar extends Context.Service<
               Queue.offerUnsafe(wake, undefined)
             })
           case "BuildFailed":
-            return failed(signal.pool, signal.reason, signal.own)
+            return failed(signal.pool, signal.reason, signal.own ? signal.model : undefined)
           default:
             return Effect.void
         }
@@ -248,9 +244,8 @@ export class Registrar extends Context.Service<
   )
 }
 
-/** No image, or one that vCenter does not have or cannot clone. */
-const isOwn = (error: VSphereError | { readonly message: string }): boolean =>
-  !(error instanceof VSphereError) || error.kind === "gone" || error.kind === "invalid"
+/** An image that vCenter does not have, or cannot clone. */
+const isOwn = ({ kind }: VSphereError): boolean => kind === "gone" || kind === "invalid"
 
 const need = ({ needRegistration, checkRegistration }: ModelV1): number =>
   (needRegistration ? 2 : 0) + (checkRegistration ? 1 : 0)

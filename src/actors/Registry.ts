@@ -118,7 +118,7 @@ export class Registry extends Context.Service<
           case "HatchFailed":
             return signals.send({ _tag: "HatchFailed", pool, reason: action.reason })
           case "BuildFailed":
-            return signals.send({ _tag: "BuildFailed", pool, reason: action.reason, own: action.own })
+            return signals.send({ ...action, pool, model: handle.vm.model })
           case "Alarm":
             return Effect.andThen(
               Effect.logError(`${nameOf(handle.vm)} ${action.text}`),

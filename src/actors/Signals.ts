@@ -3,6 +3,7 @@ import { Context, Effect, Layer, PubSub } from "effect"
 import type { Stream } from "effect"
 import { Stream as Streams } from "effect"
 import type { MachineId } from "../schema/Machine.ts"
+import type { ModelStamp } from "../schema/ModelV1.ts"
 import type { Claim } from "./vm/State.ts"
 
 export type Signal =
@@ -14,8 +15,14 @@ export type Signal =
   | { readonly _tag: "HatchFailed"; readonly pool: string; readonly reason: string }
   /** The template of the V1 model with this path (its pool) is there, or could not be built. */
   | { readonly _tag: "Built"; readonly pool: string }
-  /** `own`: the model is to blame, not vCenter. */
-  | { readonly _tag: "BuildFailed"; readonly pool: string; readonly reason: string; readonly own: boolean }
+  /** `model`: in which version. `own`: that is to blame, not vCenter. */
+  | {
+      readonly _tag: "BuildFailed"
+      readonly pool: string
+      readonly model: ModelStamp | undefined
+      readonly reason: string
+      readonly own: boolean
+    }
   /** A place among the workers, or among those that start, is free again. */
   | { readonly _tag: "CapacityFreed"; readonly machine: MachineId }
 

@@ -92,7 +92,7 @@ export const admitV1 = (model: ModelV1, stamp: ModelStamp, settings: SettingsSha
     pool: path,
     template: model.name,
     stamp,
-    model: { id: model.id, path },
+    model: { id: model.id, ...stamp },
     modelName: path,
     flavor: flavor.name,
     size: flavor.size,

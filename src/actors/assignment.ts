@@ -8,12 +8,9 @@ import type { Size } from "../schema/Machine.ts"
 import { sameStamp } from "../schema/ModelV1.ts"
 import { Capacity } from "../services/Capacity.ts"
 import { Ids } from "../services/Ids.ts"
-import { IpPool } from "../services/IpPool.ts"
-import { Settings } from "../services/Settings.ts"
-import { VSphere } from "../services/VSphere.ts"
 import type { Wanted } from "./admission.ts"
+import { makeConceive } from "./conceive.ts"
 import { Registry, sizeOf } from "./Registry.ts"
-import { newborn } from "./vm/newborn.ts"
 import { claimOf, isBuild, nameOf, poolOf, type Claim, type StateTag } from "./vm/State.ts"
 import type { VmHandle } from "./Vm.ts"
 
@@ -24,11 +21,9 @@ const isReady = (handle: VmHandle, pool: string): boolean =>
 
 export const makeAssignment = Effect.gen(function* () {
   const capacity = yield* Capacity
+  const conceive = yield* makeConceive
   const ids = yield* Ids
-  const ips = yield* IpPool
   const registry = yield* Registry
-  const settings = yield* Settings
-  const vsphere = yield* VSphere
 
   const ready = (pool: string): ReadonlyArray<VmHandle> =>
     [...registry.machines.values()].filter((handle) => isReady(handle, pool))
@@ -77,22 +72,10 @@ export const makeAssignment = Effect.gen(function* () {
       )
     )
 
-  /** Name, uuid, address and job are chosen before the clone is asked for. */
-  const fresh = Effect.fnUntraced(function* (job: Job, region: string, wanted: Wanted, trace: Tracer.Span) {
-    const template = yield* vsphere.template(wanted.template)
-    const id = yield* ids.uuid
-    const made = Effect.gen(function* () {
-      yield* capacity.reserve(id, wanted.size ?? template.size)
-      const addressing = yield* ips.lease(id)
-      const ip = addressing._tag === "Static" ? addressing.ip : undefined
-      const claim = yield* claimFor(job, region, wanted)
-      const { workerName: poolName, startedAt: now } = claim
-      const { size } = template
-      const conception = { id, template: wanted.template, model: wanted.stamp, poolName, ip, size, claim, now }
-      yield* registry.spawn(newborn(conception, settings.times), trace)
-    })
-    yield* Effect.onError(made, () => Effect.andThen(ips.release(id), capacity.release(id)))
-  })
+  const fresh = (job: Job, region: string, wanted: Wanted, trace: Tracer.Span) => {
+    const { template, stamp: model, size } = wanted
+    return conceive({ template, model }, { claim: claimFor(job, region, wanted), size }, trace)
+  }
 
   return {
     /** How many ready machines of this pool nobody has. */

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import type { Programs } from "../../src/layers/simulated/vcenter/Options.ts"
 import { parse } from "../../src/schema/Annotation.ts"
 import { name, seeded, start, type World } from "../support/world.ts"
-import { enter, makeV1, named, ours, registered, standing, templates } from "./scene.ts"
+import { enter, makeV1, named, ours, registered, standing, templates, until } from "./scene.ts"
 
 const stampOn = (world: World, wanted: string) => parse(named(world, wanted)?.annotation ?? "")?.workerModelLastModified
 
@@ -233,6 +233,18 @@ describe("a template that cannot be built", () => {
       assert.deepStrictEqual(ours(world), [])
       assert.strictEqual((yield* process.ips.count).leased, 0)
     }).pipe(seeded("fails"))
+  )
+
+  it.effect("in a version that was changed meanwhile is no error of the present one", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", postCmd: "exit 3" }], { vcenter: { programs: guests } })
+      const process = yield* enter(world)
+      yield* until(() => process.calls.includes("StartProgramInGuest"))
+      yield* world.cds.addModel({ name: "build-env", password: "worker" })
+      yield* TestClock.adjust("1 minute")
+      assert.match((yield* process.said("shared.infra/build-env")).join(), /building failed: .*exit code 3/)
+      assert.deepStrictEqual(world.model?.spawnErrors, [])
+    }).pipe(seeded("changed while it failed"))
   )
 
   it.effect("because its base image is missing says which", () =>

@@ -72,6 +72,12 @@ export const watch = Effect.fnUntraced(function* (seconds: number, look: (second
   }
 })
 
+/** Lets time pass, a second at a time and half an hour at most, until it holds. */
+export const until = Effect.fnUntraced(function* (holds: () => boolean) {
+  for (let second = 0; second < 1_800 && !holds(); second++) yield* TestClock.adjust("1 second")
+  if (!holds()) return yield* Effect.die("it did not come about within half an hour")
+})
+
 /** The machines of the simulated vCenter that are ours. */
 export const ours = ({ vcenter }: Pick<World, "vcenter">): ReadonlyArray<Machine> => vcenter.owned(name)
 

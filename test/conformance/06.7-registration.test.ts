@@ -9,7 +9,7 @@ import type { MachineFacts } from "../../src/schema/Machine.ts"
 import type { ModelV1 } from "../../src/schema/ModelV1.ts"
 import { modelV1, templateV1 } from "../support/models.ts"
 import { start, seeded } from "../support/world.ts"
-import { enter, makeV1, ours, registered, standing, templates } from "../actors/scene.ts"
+import { enter, makeV1, ours, registered, standing, templates, until } from "../actors/scene.ts"
 
 const model = modelV1({ name: "build-env", group: "ci", lastModified: "1776240000" })
 
@@ -136,6 +136,24 @@ describe("the registration of a new V1 model", () => {
     }).pipe(seeded("fails"))
   )
 
+  it.effect("that fails in a version that was changed meanwhile is no error of the present one", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env" }], { vcenter: { programs: failing } })
+      const process = yield* enter(world)
+      yield* until(() => standing(process) === "Running")
+      yield* world.cds.addModel({ name: "build-env", password: "worker" })
+      yield* until(() => standing(process).includes("Reaping"))
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(world.model?.spawnErrors, [])
+      assert.notMatch(
+        ours(world)
+          .map((machine) => machine.name)
+          .join(),
+        /register-/
+      )
+    }).pipe(seeded("changed while it failed"))
+  )
+
   it.effect("whose worker never signs in is given up after workerRegistrationTTL", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env" }], { behaviour: () => ({ neverRegisters: true }) })
@@ -164,8 +182,7 @@ describe("the registration of a new V1 model", () => {
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env" }], { behaviour: () => ({ startMs: 60_000 }) })
       const first = yield* enter(world)
-      let waited = 0
-      while (standing(first) !== "Running" && waited++ < 600) yield* TestClock.adjust("1 second")
+      yield* until(() => standing(first) === "Running")
       yield* TestClock.adjust("10 seconds")
       yield* first.kill
       const second = yield* enter(world)

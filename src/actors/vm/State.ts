@@ -16,10 +16,10 @@ export interface Claim {
   readonly workerName: string
   readonly modelName: string
   /**
-   * The V1 model by which its worker is started, `path` being `group/name`; undefined for a V2 model. The id is 0 where the Go hatchery claimed:
-   * its workers are started already.
+   * The V1 model by which its worker is started, in its version; undefined for a V2 model. The id is 0 where the Go hatchery claimed: its workers
+   * are started already.
    */
-  readonly model?: { readonly id: ModelV1["id"]; readonly path: string } | undefined
+  readonly model?: (Pick<ModelV1, "id"> & ModelStamp) | undefined
   /** The worker registers its model and has no job: `jobId` is empty. */
   readonly registers?: true
   /** Guest login of the model; the configuration's comes first (seed 6.2.3). Not written down: a restart asks CDS again. */

@@ -142,8 +142,8 @@ const claimFrom = (annotation: Annotation, journal: Journal, since: number): Cla
       }
 
 const startedBy = (annotation: Annotation, id: number | undefined): Pick<Claim, "model"> => {
-  const path = madeFor(annotation)?.path
-  return path === undefined || id === undefined ? {} : { model: { id, path } }
+  const stamp = madeFor(annotation)
+  return stamp === undefined || id === undefined ? {} : { model: { id, ...stamp } }
 }
 
 /** A machine that registers a V1 model carries job "0": none. */

@@ -41,7 +41,7 @@ const registering: Claim = {
   projectKey: "",
   workerName: "register-debian-brave-noether",
   modelName: stamp.path,
-  model: { id: 9, path: stamp.path }
+  model: { id: 9, ...stamp }
 }
 
 describe("a machine that becomes the template of a V1 model", () => {
@@ -228,7 +228,7 @@ describe("machines of V1 models as the Go hatchery leaves them", () => {
     })
     const vm = prove(facts({ name: "register-debian-x", annotation }), env)
     const state = vm?.state._tag === "Reaping" ? vm.state : undefined
-    assert.deepInclude(state?.claim, { jobId: "", registers: true, model: { id: 0, path: stamp.path } })
+    assert.deepInclude(state?.claim, { jobId: "", registers: true, model: { id: 0, ...stamp } })
     assert.strictEqual(state?.settlement, "release")
     assert.strictEqual(parse(annotation)?.jobId, "0")
   })

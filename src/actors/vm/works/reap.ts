@@ -100,7 +100,7 @@ export const makeReaping = Effect.gen(function* () {
   /** True when the job is in the queue again. A worker without one was to register its model. */
   const settle = Effect.fnUntraced(function* (claimed: Claim, settlement: Settlement, reason: string, log = "") {
     if (claimed.jobId === "") {
-      if (claimed.model !== undefined) yield* registration.failed(claimed.model.path, reason, log)
+      if (claimed.model !== undefined) yield* registration.failed(claimed.model, reason, log)
       return false
     }
     const region = claimed.region === "" ? yield* cds.region : claimed.region

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { MachineRef } from "../../../schema/Machine.ts"
 import { registerLog } from "../../../schema/Bootstrap.ts"
-import { needsRegistration, pathOf } from "../../../schema/ModelV1.ts"
+import { type ModelStamp, needsRegistration, sameStamp, stampOf } from "../../../schema/ModelV1.ts"
 import { Cds } from "../../../services/Cds.ts"
 import { Guest } from "../../../services/Guest.ts"
 import { persist } from "./kit.ts"
@@ -24,10 +24,12 @@ export const makeRegistration = Effect.gen(function* () {
         Effect.orElseSucceed(() => "")
       ),
 
-    /** CDS is asked first: a model that is registered by now, or gone, has no error (lesson of a stale list, vsphere-behaviour 14). */
-    failed: Effect.fnUntraced(function* (path: string, reason: string, log: string) {
+    /**
+     * CDS is asked first: a model that is registered by now, changed since, or gone, has no error (lesson of a stale list, vsphere-behaviour 14).
+     */
+    failed: Effect.fnUntraced(function* (failing: ModelStamp, reason: string, log: string) {
       const { models } = yield* persist(cds.models)
-      const model = models.find((one) => pathOf(one) === path)
+      const model = models.find((one) => sameStamp(stampOf(one), failing))
       if (model !== undefined && needsRegistration(model)) yield* persist(cds.failModel(model, reason, log))
     })
   }
