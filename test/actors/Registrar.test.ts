@@ -19,7 +19,7 @@ const guests: Programs = ({ arguments: text, write }) =>
   })
 
 describe("a V1 model without a template", () => {
-  it.effect("gets one, built aside from its base image, with its stamp and without an address", () =>
+  it.effect("gets one, built aside from its base image, with its stamp, and its address is free again", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", ...registered }])
       const process = yield* enter(world)
@@ -37,8 +37,7 @@ describe("a V1 model without a template", () => {
         hatcheryName: name,
         model: true,
         workerModelPath: "shared.infra/build-env",
-        workerName: undefined,
-        ipAddress: undefined
+        workerName: undefined
       })
       assert.match(annotation?.workerModelLastModified ?? "", /^\d+$/)
     }).pipe(seeded("built"))
@@ -179,8 +178,8 @@ describe("a model whose name is taken", () => {
   it.effect("while its template is built has it built again under another, and what became somebody else's stays", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", ...registered }])
-      yield* start(world)
-      yield* TestClock.adjust("1 minute")
+      const process = yield* enter(world)
+      while (standing(process) !== "Preparing") yield* TestClock.adjust("1 second")
       const lost = named(world, "build-env-tmp")?.ref.value ?? ""
       world.vcenter.others.annotate(lost, "mine now")
       yield* TestClock.adjust("20 minutes")

@@ -37,7 +37,7 @@ export const annotationOf = (vm: Vm, entry: Entry, env: Env): Annotation => {
     created: vm.createdAt,
     workerStartTime: claim?.startedAt,
     jobId: claim?.registers === true ? noJob : claim?.jobId,
-    ipAddress: entry.state === "converting" ? undefined : vm.ip,
+    ipAddress: vm.ip,
     journal: {
       v: 1,
       state: entry.state,

@@ -99,9 +99,9 @@ describe("what is written on it", () => {
     }
   })
 
-  it("has no address left when it becomes a template", () => {
+  it("keeps its address until vCenter shows a template: till then somebody may power it on", () => {
     assert.strictEqual(written("preparing").ipAddress, "10.0.0.2")
-    assert.isUndefined(written("converting").ipAddress)
+    assert.strictEqual(written("converting").ipAddress, "10.0.0.2")
   })
 
   it("does not protect it any more when it is reaped", () => {
@@ -121,7 +121,7 @@ describe("after a restart", () => {
 
   it("one that was to be marked is marked", () => {
     const vm = found(by("converting"))
-    assert.deepStrictEqual([vm?.state._tag, vm?.model], ["Converting", stamp])
+    assert.deepStrictEqual([vm?.state._tag, vm?.model, vm?.ip], ["Converting", stamp, "10.0.0.2"])
   })
 
   it("one that is marked is nobody's", () => {
