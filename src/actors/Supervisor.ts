@@ -16,7 +16,7 @@ export interface Intensity {
 }
 
 /** OTP's default is 1 in 5 s; a hatchery's loops hold leases, so they are given more. */
-export const usual: Intensity = { max: 5, within: "5 minutes" }
+const usual: Intensity = { max: 5, within: "5 minutes" }
 
 const pause = (crashes: number): Duration.Duration => Duration.millis(Math.min(30_000, 100 * 2 ** crashes))
 

@@ -35,22 +35,22 @@ const session = Layer.unwrap(
 )
 
 /** VSphere, Inventory and Guest over a `Vim` transport. */
-export const vsphere = Layer.mergeAll(VSphereLive.layer, GuestLive.layer).pipe(
+const vsphere = Layer.mergeAll(VSphereLive.layer, GuestLive.layer).pipe(
   Layer.provideMerge(InventoryLive.layer),
   Layer.provideMerge(Placement.layer),
   Layer.provideMerge(session)
 )
 
 /** Cds over an HTTP client and a socket. */
-export const cds = CdsLive.layer({ version, hostname: hostname() })
+const cds = CdsLive.layer({ version, hostname: hostname() })
 
 /** The ledgers of this process. */
-export const memory = Layer.mergeAll(IpPool.layer, Capacity.layer, EventLog.layer).pipe(Layer.provideMerge(vsphere))
+const memory = Layer.mergeAll(IpPool.layer, Capacity.layer, EventLog.layer).pipe(Layer.provideMerge(vsphere))
 
 const parts = Layer.mergeAll(Dispatcher.layer, Nursery.layer, Reaper.layer, Registrar.layer)
 
 /** All actors. `Hatchery.run` is the service, `Monitor` what it tells about itself. */
-export const actors = Hatchery.layer.pipe(
+const actors = Hatchery.layer.pipe(
   Layer.provideMerge(Heart.layer),
   Layer.provideMerge(MonitorLive.layer(version)),
   Layer.provideMerge(parts),

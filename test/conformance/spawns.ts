@@ -81,7 +81,11 @@ export const orderV2 = ({ cds }: Pick<World, "cds">, order: Parameters<World["cd
   Effect.map(cds.enqueue(order), ([id = ""]) => id)
 
 export const jobOf = ({ cds }: Pick<World, "cds">, id: string) =>
-  Effect.flatMap(cds.job(id), (job) => (job === undefined ? Effect.die(`no job ${id}`) : Effect.succeed(job)))
+  Effect.filterOrElse(
+    cds.job(id),
+    (job) => job !== undefined,
+    () => Effect.die(`no job ${id}`)
+  )
 
 /** What the job's user has read. */
 export const toldTo = (scene: Pick<World, "cds">, id: string) =>

@@ -76,7 +76,7 @@ export const giveBack = (vm: Vm, env: Env, claim: Claim, reason: string, failed:
   })
 
 /** A machine loses its job without being reaped for it. One that may have been taken is settled at CDS, as no later state will. */
-export const dropJob = (vm: Vm, claim: Claim, reason: string, failed: boolean): ReadonlyArray<Action> => {
+const dropJob = (vm: Vm, claim: Claim, reason: string, failed: boolean): ReadonlyArray<Action> => {
   const state = vm.state._tag === "Held" ? vm.state.was : vm.state
   const back = returnJob(claim, reason, failed)
   if (state._tag === "Reserved") return [back]
@@ -85,7 +85,7 @@ export const dropJob = (vm: Vm, claim: Claim, reason: string, failed: boolean): 
 }
 
 /** The end of a machine for us: its worker's place is free, a job on it may look for another machine, its pool hears of its loss. */
-export const leaving = (vm: Vm, reason: string | undefined): ReadonlyArray<Action> => {
+const leaving = (vm: Vm, reason: string | undefined): ReadonlyArray<Action> => {
   const claim = claimOf(vm.state)
   const was = placeOf(vm.state)
   const actions: Array<Action> = [{ _tag: "FreeCapacity" }]
@@ -128,7 +128,7 @@ export const rewritten = (vm: Vm, facts: MachineFacts, env: Env): boolean => {
   return journal === undefined || (journal.instance !== env.instance && journal.generation !== vm.generation)
 }
 
-export const holdable = (state: VmState): state is HoldableState =>
+const holdable = (state: VmState): state is HoldableState =>
   state._tag === "Booting" ||
   state._tag === "Settling" ||
   state._tag === "Provisioned" ||

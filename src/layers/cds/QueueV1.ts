@@ -31,10 +31,7 @@ const jobPath = (id: JobId) => `/queue/workflows/${segment(id)}`
 type Own = Pick<SettingsShape, "cds" | "region" | "ignoreJobWithNoRegion" | "times">
 
 /** No region configured asks for all jobs; an empty one asks for those without a region. */
-export const queueQuery = ({
-  region,
-  ignoreJobWithNoRegion
-}: Pick<Own, "region" | "ignoreJobWithNoRegion">): string => {
+const queueQuery = ({ region, ignoreJobWithNoRegion }: Pick<Own, "region" | "ignoreJobWithNoRegion">): string => {
   const regions = region === "" ? [] : ignoreJobWithNoRegion ? [region] : [region, ""]
   return ["modelType=vsphere", ...regions.map((value) => `region=${encodeURIComponent(value)}`)].join("&")
 }

@@ -10,9 +10,9 @@ interface Block {
   readonly network: NetworkSettings
 }
 
-export const toNumber = (ip: string): number => ip.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0)
+const toNumber = (ip: string): number => ip.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0)
 
-export const toText = (n: number): string => [24, 16, 8, 0].map((shift) => Math.floor(n / 2 ** shift) % 256).join(".")
+const toText = (n: number): string => [24, 16, 8, 0].map((shift) => Math.floor(n / 2 ** shift) % 256).join(".")
 
 /**
  * What may never be handed out (defect 60): the gateway, and the network and broadcast addresses of the subnet that the mask makes. A mask

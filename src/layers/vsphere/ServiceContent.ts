@@ -4,7 +4,7 @@ import { Schema } from "effect"
 export const ManagedObjectRef = Schema.Struct({ type: Schema.String, value: Schema.String })
 export type ManagedObjectRef = typeof ManagedObjectRef.Type
 
-export const AboutInfo = Schema.Struct({
+const AboutInfo = Schema.Struct({
   fullName: Schema.String,
   /** Release, e.g. `8.0.2`. */
   version: Schema.String,

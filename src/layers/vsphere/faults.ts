@@ -51,7 +51,7 @@ const kinds: ReadonlyMap<string, VSphereErrorKind> = new Map(
   Object.entries(faultsByKind).flatMap(([kind, names]) => names.map((name) => [name, kind as VSphereErrorKind]))
 )
 
-export const kindOfFault = (fault: string): VSphereErrorKind => kinds.get(fault) ?? "invalid"
+const kindOfFault = (fault: string): VSphereErrorKind => kinds.get(fault) ?? "invalid"
 
 /** The end of a task that failed. */
 export const taskFailed = (operation: string, fault: LocalizedFault): VSphereError => {

@@ -28,7 +28,7 @@ export const objectsSpec = (
 })
 
 /** A PropertyFilterSpec of one object. */
-export const objectSpec = (ref: Ref, paths: ReadonlyArray<string>): WireValue => objectsSpec([{ ref, paths }])
+const objectSpec = (ref: Ref, paths: ReadonlyArray<string>): WireValue => objectsSpec([{ ref, paths }])
 
 /**
  * A PropertyFilterSpec of everything in a view. `follow` goes one step on from each object of a type in the view, e.g. from a machine to
@@ -68,7 +68,7 @@ const decodeRetrieved = decodeAnswer("RetrievePropertiesEx", RetrieveAnswer)
 const decodeView = decodeAnswer("CreateContainerView", Ref)
 
 /** All pages of RetrievePropertiesEx. */
-export const retrieve = Effect.fnUntraced(function* (
+const retrieve = Effect.fnUntraced(function* (
   vim: VimCalls,
   spec: WireValue
 ): Effect.fn.Return<ReadonlyArray<ObjectContent>, VimError> {

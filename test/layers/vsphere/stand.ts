@@ -56,12 +56,12 @@ export interface StandOptions {
   readonly vim?: Layer.Layer<Vim, never, SimVCenter>
 }
 
-export const hatchery = "hatchery-1"
+const hatchery = "hatchery-1"
 export const oursText = (state: string) => JSON.stringify({ hatchery_name: hatchery, worker_name: state })
 
 const steady = { jitter: 0, cloneMs: 20_000, bootMs: 15_000, customizationMs: 10_000, ipMs: 3_000 }
 
-export const settingsLayer = (options: StandOptions) =>
+const settingsLayer = (options: StandOptions) =>
   Layer.succeed(Settings, {
     ...defaults,
     cds: { ...defaults.cds, name: hatchery },

@@ -112,7 +112,7 @@ const envelope = (method: string, object: string, inner: string): string => {
   )
 }
 
-export const escape = (text: string): string =>
+const escape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
 
 const unescape = (text: string): string =>

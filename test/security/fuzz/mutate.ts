@@ -198,7 +198,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** A JSON value with one place changed. */
-export const mutateJson = (chance: Chance, value: unknown): unknown => {
+const mutateJson = (chance: Chance, value: unknown): unknown => {
   if (Array.isArray(value) && value.length > 0 && chance.is(0.85)) {
     const at = chance.below(value.length)
     if (chance.is(0.1)) return value.toSpliced(at, 1)

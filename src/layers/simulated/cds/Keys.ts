@@ -70,14 +70,6 @@ export const signConsumerToken = (keys: ApiKeys, claims: ConsumerClaims): string
   return `${signed}.${sign("sha512", Buffer.from(signed), { key: keys.privateKey, ...pss }).toString("base64url")}`
 }
 
-/** True when the token was signed by these keys as a consumer token. */
-export const verifyConsumerToken = (keys: ApiKeys, token: string): boolean => {
-  const end = token.lastIndexOf(".")
-  const signature = Buffer.from(token.slice(end + 1), "base64url")
-  const key = { key: keys.publicKey, padding: pss.padding, saltLength: constants.RSA_PSS_SALTLEN_AUTO }
-  return end > 0 && verify("sha512", Buffer.from(token.slice(0, end)), key, signature)
-}
-
 /** An RS512 token of the API, e.g. a session. */
 export const signJwt = (keys: ApiKeys, claims: Readonly<Record<string, unknown>>): string => {
   const signed = `${encodePart({ alg: "RS512", typ: "JWT" })}.${encodePart(claims)}`

@@ -38,8 +38,7 @@ export const defaultCollector: Ref = { type: "PropertyCollector", value: "proper
 const maxFailures = 5
 const lockedMs = 5 * 60_000
 
-export const notAuthenticated = () =>
-  new Fault({ fault: "NotAuthenticated", message: "The session is not authenticated." })
+const notAuthenticated = () => new Fault({ fault: "NotAuthenticated", message: "The session is not authenticated." })
 
 export const makeSessions = (core: Core): Sessions => {
   const sessions = new Map<string, Session>()

@@ -17,7 +17,7 @@ export interface Update {
 const keyOf = (update: Update): string => `${update.filter.ref.value} ${update.object.ref.value}`
 
 /** What two updates of one object, not told yet, amount to; undefined for nothing. */
-export const combine = (earlier: Update, later: Update): Update | undefined => {
+const combine = (earlier: Update, later: Update): Update | undefined => {
   if (earlier.kind === "enter") return later.kind === "leave" ? undefined : { ...later, kind: "enter" }
   if (later.kind === "leave") return later
   if (earlier.kind === "leave")

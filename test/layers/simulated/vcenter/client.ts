@@ -8,8 +8,8 @@ import { VimSimulated } from "../../../../src/layers/simulated/vcenter/VimSimula
 import type { Ref, WireObject } from "../../../../src/layers/simulated/vcenter/Wire.ts"
 
 export const collector: Ref = { type: "PropertyCollector", value: "propertyCollector" }
-export const folder: Ref = { type: "Folder", value: "group-v3" }
-export const pool: Ref = { type: "ResourcePool", value: "resgroup-8" }
+const folder: Ref = { type: "Folder", value: "group-v3" }
+const pool: Ref = { type: "ResourcePool", value: "resgroup-8" }
 export const login = { user: "rookery@vsphere.local", password: "rookery" }
 
 export interface Change {

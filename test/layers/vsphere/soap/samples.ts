@@ -45,7 +45,7 @@ const filter = {
 }
 
 /** Property values of every kind that an anyType place can hold. */
-export const properties: ReadonlyArray<{ readonly name: string; readonly val: WireValue }> = [
+const properties: ReadonlyArray<{ readonly name: string; readonly val: WireValue }> = [
   { name: "name", val: { _type: "xsd:string", _value: "worker-1" } },
   {
     name: "config.annotation",

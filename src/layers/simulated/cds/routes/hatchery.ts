@@ -14,7 +14,7 @@ import type { Joined, SocketFrame } from "../Sockets.ts"
 import { workerToWire } from "../Worker.ts"
 
 /** The API announces itself as this version. */
-export const apiVersion = "0.57.0"
+const apiVersion = "0.57.0"
 
 const SigninBody = Schema.Struct({
   token: Schema.String,

@@ -29,7 +29,7 @@ class Numbers {
 /** A hatchery that is none of those that may sign in here. */
 export const nobody = { id: 0, name: "other-hatchery" }
 
-export const bookUrl = (jobId: string): string => `/queue/workflows/${jobId}/book`
+const bookUrl = (jobId: string): string => `/queue/workflows/${jobId}/book`
 
 export class StateV1 {
   readonly sockets = new Sockets(eventFrame)
