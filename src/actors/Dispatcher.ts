@@ -2,7 +2,22 @@
  * Brings jobs and ready machines together. A job is seen (event or poll), read, admitted, and leases a machine before anything is sent; one
  * that cannot have a machine waits with its reason, which changes when the pool or the capacity does.
  */
-import { Cause, Clock, Context, Effect, Exit, Fiber, FiberMap, Layer, Metric, Semaphore, Stream, Tracer } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  FiberMap,
+  Latch,
+  Layer,
+  Metric,
+  Queue,
+  Semaphore,
+  Stream,
+  Tracer
+} from "effect"
 import { isV1, type JobId, type JobSighting } from "../schema/Job.ts"
 import type { Size } from "../schema/Machine.ts"
 import { Capacity } from "../services/Capacity.ts"
@@ -34,6 +49,10 @@ interface Waiting {
   reason: string
   decidedAt: number
   toldAt: number | undefined
+  /** It has lost its machine, and is left alone for a moment. */
+  notBefore: number
+  /** Open when it may take a machine. */
+  readonly turn: Latch.Latch
 }
 
 /** A job that waits longer than this is told why, and again not sooner than this. */
@@ -72,10 +91,13 @@ export class Dispatcher extends Context.Service<
       const assignment = yield* makeAssignment
       const jobModel = yield* makeJobModel
       const waiting = new Map<JobId, Waiting>()
+      /** Those of them that are to be looked at. */
+      const due = new Set<JobId>()
       const tries = new Map<JobId, { count: number; at: number }>()
       /** Why the last machine of a pool did not hatch, until one does. */
       const troubles = new Map<string, string>()
-      const starters = yield* Semaphore.make(Math.max(1, settings.maxConcurrentProvisioning))
+      const readers = yield* Semaphore.make(Math.max(1, settings.maxConcurrentProvisioning))
+      const wake = yield* Queue.dropping<void>(1)
 
       const withTrouble = (pool: string, reason: string): string => {
         const trouble = troubles.get(pool)
@@ -119,12 +141,19 @@ export class Dispatcher extends Context.Service<
         )
       })
 
+      /** The job as it is now, and what it needs. */
+      const read = Effect.fnUntraced(function* ({ sighting: { id, region } }: Waiting) {
+        const found = yield* cds.job(region, id)
+        yield* Metric.update(Metrics.jobsExamined, 1)
+        const admission = yield* jobModel.admission(found)
+        if (admission._tag === "Wanted") yield* cds.cdn
+        return { job: found.job, admission }
+      })
+
       /** Decides about one job, under the span that its machine's actor carries on. True when the span is handed on. */
       const decide = Effect.fnUntraced(function* (entry: Waiting, trace: Tracer.Span) {
         const { id, region } = entry.sighting
-        const read = yield* cds.job(region, id)
-        yield* Metric.update(Metrics.jobsExamined, 1)
-        const admission = yield* jobModel.admission(read)
+        const { job, admission } = yield* readers.withPermits(1)(read(entry))
         if (admission._tag === "Over") {
           waiting.delete(id)
           return false
@@ -138,8 +167,8 @@ export class Dispatcher extends Context.Service<
         entry.pool = admission.pool
         entry.modelName = admission.modelName
         entry.size = admission.size
-        yield* cds.cdn
-        const reason = yield* assignment.assign(read.job, region, admission, rivals(admission.pool), trace)
+        yield* entry.turn.await
+        const reason = yield* assignment.assign(job, region, admission, rivals(admission.pool), trace)
         if (reason !== undefined) return yield* Effect.as(refuse(entry, withTrouble(admission.pool, reason)), false)
         waiting.delete(id)
         yield* Metric.update(Metrics.jobsProcessed, 1)
@@ -180,32 +209,28 @@ export class Dispatcher extends Context.Service<
       const fibers = yield* FiberMap.make<JobId>()
 
       const guarded = (id: JobId): Effect.Effect<void> =>
-        starters
-          .withPermits(1)(consider(id))
-          .pipe(
-            Effect.catchCause((cause) =>
-              Cause.hasInterruptsOnly(cause)
-                ? Effect.interrupt
-                : Effect.logError(`deciding about the job ${id} crashed`, cause)
-            )
-          )
+        Effect.catchCause(consider(id), (cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.interrupt
+            : Effect.logError(`deciding about the job ${id} crashed`, cause)
+        )
 
-      /** One decision per job at a time; a slow CDS delays the job it is slow for. */
-      const look = (id: JobId): Effect.Effect<void> =>
-        Effect.asVoid(FiberMap.run(fibers, id, guarded(id), { onlyIfMissing: true }))
+      const isDue = (id: JobId): void => {
+        due.add(id)
+        Queue.offerUnsafe(wake, undefined)
+      }
 
       const sighted = Effect.fnUntraced(function* (sighting: JobSighting) {
         for (const counter of Metrics.sightings(sighting)) yield* Metric.update(counter, 1)
         const now = yield* Clock.currentTimeMillis
-        const known = waiting.get(sighting.id)
-        if (known === undefined) waiting.set(sighting.id, newcomer(sighting, now))
-        else known.sightedAt = now
-        for (const [id, entry] of waiting) if (now - entry.sightedAt > forgottenAfterMs) waiting.delete(id)
-        yield* look(sighting.id)
+        const entry = waiting.get(sighting.id) ?? newcomer(sighting, now)
+        waiting.set(sighting.id, entry)
+        entry.sightedAt = now
+        isDue(sighting.id)
       })
 
       /** The project with the fewest machines first, as it gets one the next, and of its jobs the one seen first. */
-      const inTurn = (): ReadonlyArray<readonly [JobId, Waiting]> => {
+      const inTurn = (): Array<readonly [JobId, Waiting]> => {
         const shares = assignment.shares()
         const queues = Map.groupBy(waiting, ([, { sighting }]) => sighting.projectKey)
         const turns = [...queues].flatMap(([project, jobs]) =>
@@ -214,10 +239,7 @@ export class Dispatcher extends Context.Service<
         return turns.toSorted((a, b) => a.turn - b.turn || a.job[1].seenAt - b.job[1].seenAt).map(({ job }) => job)
       }
 
-      /**
-       * As many of the waiting jobs look again as there may be machines for, so that projects share what is short (seed 001 section 12). One after
-       * the other: side by side the one whose job is read the fastest would get it, and V2 jobs are read faster than V1 jobs.
-       */
+      /** As many of the waiting jobs are looked at again as there may be machines for. */
       const lookAgain = Effect.fnUntraced(function* (of: string | undefined) {
         const ready = new Map<string, number>()
         let clones = settings.maxConcurrentProvisioning - (yield* capacity.used).starting
@@ -227,10 +249,47 @@ export class Dispatcher extends Context.Service<
           if (left > 0) ready.set(pool, left - 1)
           else if (clones > 0) clones--
           else continue
-          const looking = yield* FiberMap.run(fibers, id, guarded(id), { onlyIfMissing: true })
-          yield* Effect.timeoutOption(Fiber.await(looking), turnMs)
+          isDue(id)
         }
       })
+
+      const forget = Effect.map(Clock.currentTimeMillis, (now) => {
+        for (const [id, { sightedAt }] of waiting) if (now - sightedAt > forgottenAfterMs) waiting.delete(id)
+      })
+
+      /**
+       * The jobs that are due are read side by side and served one after the other, so that projects share what is short (seed 001 section 12):
+       * else the one whose job is read the fastest would get it, and V2 jobs are read faster than V1 jobs. A machine given changes whose turn it is.
+       */
+      const serve = Effect.gen(function* () {
+        yield* forget
+        const looking = new Map<JobId, Fiber.Fiber<void>>()
+        let turns: Array<readonly [JobId, Waiting]> = []
+        while (true) {
+          if (due.size > 0) {
+            const now = yield* Clock.currentTimeMillis
+            turns = inTurn()
+            for (const [id, { notBefore, turn }] of turns) {
+              if (!due.has(id) || now < notBefore) continue
+              turn.closeUnsafe()
+              looking.set(id, yield* FiberMap.run(fibers, id, guarded(id), { onlyIfMissing: true }))
+            }
+            due.clear()
+          }
+          const next = turns.shift()
+          if (next === undefined) return
+          const [id, { turn }] = next
+          const fiber = looking.get(id)
+          if (fiber === undefined) continue
+          looking.delete(id)
+          turn.openUnsafe()
+          yield* Effect.timeoutOption(Fiber.await(fiber), turnMs)
+          if (!waiting.has(id)) turns = inTurn()
+        }
+      })
+
+      /** Whoever had to wait for what the process before may have left. */
+      const everybody = Effect.sync(() => [...waiting.keys()].forEach(isDue))
 
       /** A job that lost its machine waits again, and is looked at soon: nobody may tell of it before the next poll. */
       const returned = Effect.fnUntraced(function* ({ claim, reason, failed }: Extract<Signal, { _tag: "ReturnJob" }>) {
@@ -238,8 +297,15 @@ export class Dispatcher extends Context.Service<
         if (!isAskable(claim)) return
         const now = yield* Clock.currentTimeMillis
         if (failed) tries.set(id, { count: (tries.get(id)?.count ?? 0) + 1, at: now })
-        if (!waiting.has(id)) waiting.set(id, { ...newcomer({ id, region, projectKey, source: "event" }, now), reason })
-        yield* FiberMap.run(fibers, id, Effect.andThen(Effect.sleep(returnedMs), guarded(id)), { onlyIfMissing: true })
+        const entry = waiting.get(id) ?? { ...newcomer({ id, region, projectKey, source: "event" }, now), reason }
+        waiting.set(id, entry)
+        entry.notBefore = now + returnedMs
+        yield* Effect.forkChild(
+          Effect.andThen(
+            Effect.sleep(returnedMs),
+            Effect.sync(() => isDue(id))
+          )
+        )
       })
 
       const heard = (signal: Signal): Effect.Effect<void> => {
@@ -260,10 +326,15 @@ export class Dispatcher extends Context.Service<
       }
 
       return Dispatcher.of({
-        run: Effect.all([Stream.runForEach(cds.sightings, sighted), Stream.runForEach(signals.all, heard)], {
-          concurrency: "unbounded",
-          discard: true
-        }).pipe(Effect.ensuring(FiberMap.clear(fibers))),
+        run: Effect.all(
+          [
+            Stream.runForEach(cds.sightings, sighted),
+            Stream.runForEach(signals.all, heard),
+            Effect.forever(Effect.andThen(Queue.take(wake), serve)),
+            Effect.andThen(predecessor.settled, everybody)
+          ],
+          { concurrency: "unbounded", discard: true }
+        ).pipe(Effect.ensuring(FiberMap.clear(fibers))),
         waiting: Effect.sync(() =>
           [...waiting.values()]
             .map(({ sighting, decidedAt, reason }) => ({ job: sighting.id, at: decidedAt, reason }))
@@ -285,7 +356,9 @@ const newcomer = (sighting: JobSighting, now: number): Waiting => ({
   told: true,
   reason: "",
   decidedAt: now,
-  toldAt: undefined
+  toldAt: undefined,
+  notBefore: now,
+  turn: Latch.makeUnsafe(false)
 })
 
 const endSpan = (span: Tracer.Span): Effect.Effect<void> =>

@@ -25,6 +25,9 @@ export const makeAssignment = Effect.gen(function* () {
   const ids = yield* Ids
   const registry = yield* Registry
 
+  /** For which project a machine was leased last: its actor may not have heard of it yet. */
+  const lessees = new WeakMap<VmHandle, string>()
+
   const ready = (pool: string): ReadonlyArray<VmHandle> =>
     [...registry.machines.values()].filter((handle) => isReady(handle, pool))
 
@@ -55,7 +58,9 @@ export const makeAssignment = Effect.gen(function* () {
     const [oldest] = ready(pool)
       .filter(({ vm }) => sameStamp(vm.model, stamp))
       .toSorted((a, b) => a.vm.createdAt - b.vm.createdAt)
-    if (oldest !== undefined) oldest.lease = job.id
+    if (oldest === undefined) return undefined
+    oldest.lease = job.id
+    lessees.set(oldest, job.projectKey)
     return oldest
   }
 
@@ -84,9 +89,10 @@ export const makeAssignment = Effect.gen(function* () {
     /** How many machines work, or are made ready, for each project. */
     shares: (): Map<string, number> => {
       const shares = new Map<string, number>()
-      for (const { vm } of registry.machines.values()) {
-        const claim = claimOf(vm.state)
-        if (claim !== undefined) shares.set(claim.projectKey, (shares.get(claim.projectKey) ?? 0) + 1)
+      for (const handle of registry.machines.values()) {
+        const lessee = handle.lease === undefined ? undefined : lessees.get(handle)
+        const project = claimOf(handle.vm.state)?.projectKey ?? lessee
+        if (project !== undefined) shares.set(project, (shares.get(project) ?? 0) + 1)
       }
       return shares
     },

@@ -50,6 +50,27 @@ describe("12 a project with 100 queued jobs", () => {
         )
 })
 
+describe("12 projects whose jobs one poll brings", () => {
+  for (const [api, queue] of Object.entries(queues))
+    for (const [way, machines] of [
+      ["a pool", 3],
+      ["clones", 0]
+    ] as const)
+      it.effect(`share the first machines, whichever was queued first (${api}, ${way})`, () =>
+        Effect.gen(function* () {
+          const scene = yield* spawning({ settings: settingsOf(machines) })
+          yield* scene.cds.addModelAsCode({ path: asCode })
+          yield* scene.cds.set({ eventCopies: 0 })
+          const busy = yield* queue(scene, "BUSY", 20)
+          const calm = yield* queue(scene, "CALM", 2)
+          yield* TestClock.adjust("30 seconds")
+          const taken = (ids: ReadonlyArray<string>) => takenBefore(scene, ids, Infinity)
+          assert.strictEqual((yield* taken(busy)) + (yield* taken(calm)), 3)
+          assert.isAtLeast(yield* taken(calm), 1)
+        }).pipe(seeded(`together ${api} ${way}`))
+      )
+})
+
 describe("12 jobs of one project", () => {
   it.effect("are served in the order in which they were queued", () =>
     Effect.gen(function* () {

@@ -29,7 +29,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/actors/assignment.ts",
-        find: "    if (oldest !== undefined) oldest.lease = job.id\n",
+        find: "    oldest.lease = job.id\n",
         replace: ""
       },
       { file: "src/actors/Registry.ts", find: "        handle.lease = claim.jobId\n", replace: "" }
