@@ -7,7 +7,7 @@ import { claimOf, poolOf } from "../../src/actors/vm/State.ts"
 import { parse, print } from "../../src/schema/Annotation.ts"
 import type { MachineFacts } from "../../src/schema/Machine.ts"
 import { makeWorld, name, seeded, start, type World } from "../support/world.ts"
-import { enter, makeV1, named, ours, registered, standing } from "../actors/scene.ts"
+import { enter, makeV1, named, ours, registered, standing, watch } from "../actors/scene.ts"
 import { env, facts, minute, now } from "../actors/vm/sample.ts"
 import {
   claimedByA,
@@ -16,6 +16,7 @@ import {
   goAnnotation,
   isProvisionB,
   isProvisionV1,
+  isRegisteringA,
   needsTemplateA,
   reaperB,
   type Shown
@@ -234,6 +235,22 @@ describe("what we leave, read by the Go rules", () => {
       assert.isTrue(isProvisionV1(path)(provision))
       assert.strictEqual(reaperB(name, Infinity, false)(provision), "keep")
     }).pipe(seeded("v1 left"))
+  )
+
+  it.effect("a V1 template in the making, and the registration after it: each is known to be on its way", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env" }])
+      const process = yield* start(world)
+      const underWay: Array<string> = []
+      yield* watch(600, () => {
+        const machines = oursOf(world).filter(({ template }) => !template)
+        if (machines.length > 0) assert.isTrue(isRegisteringA(machines, "build-env"))
+        underWay.push(...machines.map((machine) => machine.name))
+      })
+      assert.lengthOf(new Set(underWay), 2)
+      assert.isFalse(isRegisteringA(oursOf(world), "build-env"))
+      yield* process.stop
+    }).pipe(seeded("v1 under way"))
   )
 })
 
