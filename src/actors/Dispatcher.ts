@@ -288,8 +288,11 @@ export class Dispatcher extends Context.Service<
         }
       })
 
-      /** Whoever had to wait for what the process before may have left. */
-      const everybody = Effect.sync(() => [...waiting.keys()].forEach(isDue))
+      /** Whoever had to wait for what the process before may have left. The nursery plans first: a machine for the pool will do. */
+      const everybody = Effect.delay(
+        Effect.sync(() => [...waiting.keys()].forEach(isDue)),
+        returnedMs
+      )
 
       /** A job that lost its machine waits again, and is looked at soon: nobody may tell of it before the next poll. */
       const returned = Effect.fnUntraced(function* ({ claim, reason, failed }: Extract<Signal, { _tag: "ReturnJob" }>) {

@@ -1,6 +1,7 @@
 /**
- * What the process before this one may have left and does not show yet: clones that vCenter still has in hand, and machines that cannot be
- * read. Which address and which job they have is known only when they can; until then nobody new is given either (promise 1).
+ * What the process before this one may have left and does not show yet: calls that are still under way, clones that vCenter has in hand, and
+ * machines that cannot be read. Which address and which job they have is known only when they can; until then nobody new is given either
+ * (promise 1).
  */
 import { Context, Effect, Layer } from "effect"
 import { parse } from "../schema/Annotation.ts"
@@ -22,7 +23,8 @@ export class Predecessor extends Context.Service<
   Predecessor,
   {
     /**
-     * Returns when all that was left shows, or has had the time of a clone (`times.cloneMs`) to do so. To be asked for when every machine that
+     * Returns when all that was left shows: what was under way (`times.lateCallMs`) has come, and then clones have ended and machines can be read,
+     * or have had the time of a clone (`times.cloneMs`) to do so. To be asked for when every machine that
      * can be read has its actor.
      */
     readonly settled: Effect.Effect<void>
@@ -38,6 +40,7 @@ export class Predecessor extends Context.Service<
       const registry = yield* Registry
       const { cds, times } = yield* Settings
       let isSettled = false
+      let hasArrived = false
 
       const mayBeOurs = (facts: MachineFacts): Effect.Effect<boolean> =>
         !isUnread(facts)
@@ -61,6 +64,8 @@ export class Predecessor extends Context.Service<
 
       const settled = yield* Effect.cached(
         Effect.gen(function* () {
+          yield* Effect.sleep(times.lateCallMs)
+          hasArrived = true
           yield* Effect.timeoutOption(shown, times.cloneMs)
           isSettled = true
           const unknown = yield* left
@@ -78,6 +83,8 @@ export class Predecessor extends Context.Service<
           const carrier = unknown.find(({ annotation }) => parse(annotation)?.jobId === job)
           if (carrier !== undefined) return `its machine ${carrier.name} cannot be read`
           if (isSettled) return undefined
+          if (!hasArrived)
+            return "calls that were under way when this hatchery started may still arrive (lateCallGrace)"
           return unknown.length === 0
             ? "clones that were under way when this hatchery started have not ended"
             : `machines that may be of this hatchery cannot be read yet: ${names(unknown)}`

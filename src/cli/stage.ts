@@ -36,6 +36,7 @@ const times: TimeSettings = {
   finishedWorkerGraceMs: 2 * second,
   workerTtlMs: 120 * second,
   workerRegistrationTtlMs: 30 * second,
+  lateCallMs: 1 * second,
   cloneMs: 60 * second,
   taskMs: 30 * second,
   guestOperationsMs: 30 * second,

@@ -27,9 +27,20 @@ const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`
 
 const base = (apiUrl: string): string => apiUrl.replace(/\/+$/, "")
 
-const head = (workerName: string): string => `# CDS worker ${workerName.replace(/[^\w.-]/g, "-")}
+/** EX_TEMPFAIL of sysexits: this start script found that another one started its worker, and did nothing. */
+export const secondStart = 75
+
+/**
+ * The first words of a start script. A start whose hatchery was killed before the answer may still be on its way to the guest when the next
+ * process looks for it and finds nothing: the guest itself keeps a worker from being started twice, whoever comes second.
+ */
+const head = (workerName: string): string => {
+  const name = workerName.replace(/[^\w.-]/g, "-")
+  return `# CDS worker ${name}
 exec >>${setupLog} 2>&1
+mkdir /tmp/cds-worker-${name} || { echo "the worker ${name} was started before"; exit ${secondStart}; }
 `
+}
 
 /** What people write for a guest they write for bash; it is not in every guest. */
 const shell = '"$(command -v bash || echo sh)"'

@@ -132,6 +132,8 @@ export interface TimeSettings {
   /** A V1 template, from its clone to its power-off. */
   readonly templateMs: number
   readonly finishedWorkerGraceMs: number
+  /** How long a call of the process before may still be under way when this one has started. */
+  readonly lateCallMs: number
   /** One clone, from call to the task's end. */
   readonly cloneMs: number
   /** One power, reconfigure or destroy task. */

@@ -82,7 +82,7 @@ describe("a start", () => {
         })
         const first = yield* enter(world)
         const [id = ""] = yield* world.cds.enqueue({ image: "debian12" })
-        yield* TestClock.adjust("10 seconds")
+        yield* TestClock.adjust("20 seconds")
         assert.include(standing(first), "Cloning Cloning")
         yield* first.kill
         yield* start(world)

@@ -126,6 +126,7 @@ export const keys: Readonly<Record<string, Rows>> = {
     provisioningInterval: time("provisioningIntervalMs", 2 * minute),
     reaperInterval: time("reaperIntervalMs", minute),
     finishedWorkerGracePeriod: time("finishedWorkerGraceMs", 3 * minute),
+    lateCallGrace: time("lateCallMs", 10_000),
     cloneTimeout: time("cloneMs", 10 * minute),
     taskTimeout: time("taskMs", 10 * minute),
     guestOperationsTimeout: time("guestOperationsMs", 3 * minute),

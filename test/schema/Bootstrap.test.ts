@@ -13,13 +13,13 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
-import { script } from "../../src/schema/Bootstrap.ts"
+import { script, secondStart } from "../../src/schema/Bootstrap.ts"
 import type { Bootstrap } from "../../src/schema/Bootstrap.ts"
 
 const bootstrap: Bootstrap = { workerName: "stoic-keldysh", apiUrl: "http://api.test/", osArch: "linux/amd64" }
 
 /** Tools of the guest that the script may use; whatever is not here is not there. */
-const system = ["sh", "cat", "chmod", "cp", "echo"]
+const system = ["sh", "cat", "chmod", "cp", "echo", "mkdir"]
 
 /** A downloader that notes its arguments and puts `worker` where it is told. */
 const curl = (dir: string) => `echo "$@" >>${dir}/curl.args
@@ -94,6 +94,20 @@ describe("the bootstrap", () => {
       machine.command("curl", curl(machine.dir))
       assert.strictEqual(yield* run(machine, bootstrap, { EXIT: "7" }), 7)
       assert.strictEqual(machine.read("sudo.args"), "shutdown -h +2")
+    })
+  )
+
+  it.live("started a second time ends with 75 and starts no second worker", () =>
+    Effect.gen(function* () {
+      const machine = yield* guest
+      machine.command("curl", curl(machine.dir))
+      assert.strictEqual(yield* run(machine, bootstrap), 0)
+      rmSync(join(machine.dir, "worker.log"))
+      assert.strictEqual(yield* run(machine, bootstrap), secondStart)
+      assert.isUndefined(machine.read("worker.log"))
+      assert.strictEqual(machine.read("sudo.args"), "shutdown -h now")
+      assert.include(machine.read("cds-worker-setup.log"), "was started before")
+      assert.strictEqual(yield* run(machine, { ...bootstrap, workerName: "another" }), 0)
     })
   )
 

@@ -222,6 +222,7 @@ password = "guest-secret"`
       provisioningInterval: "provisioningIntervalMs",
       reaperInterval: "reaperIntervalMs",
       finishedWorkerGracePeriod: "finishedWorkerGraceMs",
+      lateCallGrace: "lateCallMs",
       cloneTimeout: "cloneMs",
       taskTimeout: "taskMs",
       guestOperationsTimeout: "guestOperationsMs",

@@ -63,6 +63,8 @@ const settingsOf = (
     network: vcenter.options.network,
     networks: [{ ipRange: "10.0.0.0/24", gateway: "10.0.0.1", subnetMask: "255.255.255.0" }]
   },
+  // Nobody was there before.
+  times: { ...defaults.times, lateCallMs: 0 },
   provision: [{ template: "debian12", number: 2 }],
   poolSize: 2,
   credentials: [{ template: "debian12", username: "worker", password: Redacted.make("worker") }],
@@ -72,9 +74,15 @@ const settingsOf = (
 /** Where a process dies: at its `at`-th outgoing call, counted from 1. */
 export interface CrashPoint {
   readonly at: number
-  /** `before`: it is not sent. `unanswered`: it is carried out, the answer is lost. `answered`: the answer is the last thing it gets. */
-  readonly when: "before" | "unanswered" | "answered"
+  /**
+   * `before`: it is not sent. `unanswered`: it is carried out, the answer is lost. `late`: the same, but it is still under way when the process
+   * dies, and arrives `lateMs` later. `answered`: the answer is the last thing it gets.
+   */
+  readonly when: "before" | "unanswered" | "late" | "answered"
 }
+
+/** A successor that is started at once has looked around by then. */
+const lateMs = 6_000
 
 /** The way of one process to the outside: what is sent is counted; once it is cut nothing goes or comes any more. */
 class Line {
@@ -105,6 +113,11 @@ class Line {
           return Effect.andThen(this.die, Effect.interrupt)
         case "unanswered":
           return Effect.onExit(call, () => this.die).pipe(Effect.exit, Effect.andThen(Effect.interrupt))
+        case "late":
+          return Effect.forkDetach(Effect.delay(call, lateMs)).pipe(
+            Effect.andThen(this.die),
+            Effect.andThen(Effect.interrupt)
+          )
         case "answered":
           return Effect.onExit(call, () => this.die)
       }

@@ -16,6 +16,7 @@ export const defaultTimes: TimeSettings = {
   registerMs: 60 * second,
   templateMs: 15 * minute,
   finishedWorkerGraceMs: 180 * second,
+  lateCallMs: 10 * second,
   cloneMs: 10 * minute,
   taskMs: 10 * minute,
   guestOperationsMs: 3 * minute,

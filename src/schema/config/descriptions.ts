@@ -109,6 +109,8 @@ const tables: Readonly<Record<string, Words>> = {
     reaperInterval: "in place of killAwolServersInterval",
     finishedWorkerGracePeriod: "in place of finishedWorkerGracePeriod",
     templateTimeout: "building a V1 model's template, from its clone to its power-off",
+    lateCallGrace:
+      "after a start: how long calls of the process before may be under way; until then no job gets a machine and no machine an address",
     cloneTimeout: "one clone",
     taskTimeout: "one reconfigure, power or destroy task",
     guestOperationsTimeout: "customization and guest operations",

@@ -76,6 +76,7 @@ export const readTimes = (vsphere: Section, rookery: Section, registerMs: number
     provisioningIntervalMs: rookery.duration("provisioningInterval", provisioningMs),
     reaperIntervalMs: rookery.duration("reaperInterval", reaperMs),
     finishedWorkerGraceMs: rookery.duration("finishedWorkerGracePeriod", graceMs),
+    lateCallMs: rookery.duration("lateCallGrace", defaultTimes.lateCallMs),
     cloneMs: rookery.duration("cloneTimeout", defaultTimes.cloneMs),
     taskMs: rookery.duration("taskTimeout", defaultTimes.taskMs),
     guestOperationsMs: rookery.duration("guestOperationsTimeout", defaultTimes.guestOperationsMs),

@@ -94,6 +94,7 @@ reaperInterval = ${JSON.stringify(c.reaperInterval)}
 pollInterval = "1s"
 heartbeatInterval = "2s"
 drainTimeout = "5s"
+lateCallGrace = "500ms"
 ${Object.entries(c.times ?? {})
   .map(([key, time]) => `${key} = ${JSON.stringify(time)}`)
   .join("\n")}

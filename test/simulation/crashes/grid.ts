@@ -1,6 +1,6 @@
 /**
- * The crash grid: at each call of each flow a process is cut off before sending, after sending without the answer, and after the answer; then
- * another one is started. The calls are those that the flow's process sends when nobody stops it, so that none can be forgotten.
+ * The crash grid: at each call of each flow a process is cut off before sending, after sending without the answer, with the call still under way,
+ * and after the answer; then another one is started. The calls are those that the flow's process sends when nobody stops it, so that none can be forgotten.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -9,15 +9,25 @@ import type { Flow } from "./Flow.ts"
 import { flows } from "./flows.ts"
 import { play } from "./play.ts"
 
-const moments = ["before", "unanswered", "answered"] as const
+const moments = ["before", "unanswered", "late", "answered"] as const
 
 /** `12:unanswered`, as it is given by `CELL`. */
 const nameOf = ({ at, when }: CrashPoint): string => `${at}:${when}`
 
+/** A question that comes late changes nothing. */
+const isQuestion = (call: string): boolean =>
+  /^(GET |Retrieve|WaitForUpdates|CreateFilter|CreateContainerView|ListProcesses|InitiateFileTransfer|Find|download$)/.test(
+    call
+  )
+
 /** The cells of a flow whose process sends these calls. */
 export const cellsOf = ({ cellsFrom }: Flow, calls: ReadonlyArray<string>): ReadonlyArray<CrashPoint> => {
   const skipped = cellsFrom === undefined ? 0 : calls.indexOf(cellsFrom)
-  return calls.slice(skipped).flatMap((_, index) => moments.map((when) => ({ at: skipped + index + 1, when })))
+  return calls
+    .slice(skipped)
+    .flatMap((call, index) =>
+      moments.filter((when) => when !== "late" || !isQuestion(call)).map((when) => ({ at: skipped + index + 1, when }))
+    )
 }
 
 /** With `CELL` in the environment only that cell, whose event logs are printed. */

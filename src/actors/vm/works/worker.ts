@@ -1,6 +1,6 @@
 /** Starting the worker in the guest: power on, ready, the bootstrap once, and following it until the worker shows at CDS. */
 import { Effect, Redacted, Result } from "effect"
-import { registerLog, script, scriptOf, setupLog, workerLog } from "../../../schema/Bootstrap.ts"
+import { registerLog, script, scriptOf, secondStart, setupLog, workerLog } from "../../../schema/Bootstrap.ts"
 import { isV1 } from "../../../schema/Job.ts"
 import type { MachineRef } from "../../../schema/Machine.ts"
 import { workerConfig } from "../../../schema/WorkerConfig.ts"
@@ -129,11 +129,12 @@ export const makeWorking = Effect.gen(function* () {
   const processes = (ref: MachineRef, login: GuestLogin, pid: number | undefined) =>
     Effect.retry(guest.processes(ref, login, pid), patience)
 
-  /** The bootstrap names the worker in its text, so that it can be found again. */
+  /** The bootstrap names the worker in its text, so that it can be found again. One that came second did nothing. */
   const find = (ref: MachineRef, login: GuestLogin, workerName: string) =>
     Effect.map(
       processes(ref, login, undefined),
-      (all) => all.find((process) => process.commandLine.includes(workerName))?.pid
+      (all) =>
+        all.find(({ commandLine, exitCode }) => commandLine.includes(workerName) && exitCode !== secondStart)?.pid
     )
 
   /**
@@ -157,7 +158,8 @@ export const makeWorking = Effect.gen(function* () {
     Effect.orElseSucceed(() => "elsewhere" as const)
   )
 
-  const follow = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, pid: number, claim: Claim) {
+  const follow = Effect.fnUntraced(function* (ref: MachineRef, login: GuestLogin, first: number, claim: Claim) {
+    let pid = first
     let pause = 2_000
     while (true) {
       yield* Effect.sleep(pause)
@@ -165,6 +167,11 @@ export const makeWorking = Effect.gen(function* () {
       const found = yield* processes(ref, login, pid)
       const exitCode = found[0]?.exitCode
       if (exitCode === undefined) continue
+      const other = exitCode === secondStart ? yield* find(ref, login, claim.workerName) : undefined
+      if (other !== undefined) {
+        pid = other
+        continue
+      }
       return { _tag: "Exited", exitCode, log: exitCode === 0 ? "" : yield* logTail(ref, login, claim) } as const
     }
   })

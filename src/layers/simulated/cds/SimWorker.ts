@@ -94,6 +94,7 @@ export interface ProgramRequest {
   readonly arguments: string
   readonly env: Readonly<Record<string, string>>
   readonly write: (path: string, text: string) => void
+  readonly read: (path: string) => string | undefined
 }
 
 export interface ProgramEnd {
@@ -123,6 +124,10 @@ const workerUrl = /https?:\/\/[^\s'"\\]+\/download\/worker\/[\w/.-]+/
 const downloadUrl = (text: string): string | undefined =>
   workerUrl.exec(text.replaceAll("$(uname -m)", "x86_64").replace(/['\\]+\$arch\b/, "amd64'"))?.[0]
 
+/** What a start script makes first, and ends with 75 when it is there already: its worker was started before (`schema/Bootstrap.ts`). */
+const mark = /\bmkdir (\S+)/
+const wasStarted = 75
+
 /** The worker is started to register its V1 model. */
 const registers = /\bworker register(?=\s|$)/
 
@@ -141,6 +146,11 @@ export const workerProgram =
       const { arguments: text } = request
       const config = request.env["CDS_CONFIG"]
       if (config === undefined) return powersOff.test(text) ? { exitCode: 0, powerOffAfterMs: 0 } : { exitCode: 0 }
+      const made = mark.exec(text)?.[1]
+      if (made !== undefined) {
+        if (request.read(made) !== undefined) return { exitCode: wasStarted }
+        request.write(made, "")
+      }
       const url = downloadUrl(text)
       if (url !== undefined && !(yield* download(client, url))) {
         request.write(setupLog, `the worker cannot be downloaded from ${url}\n`)

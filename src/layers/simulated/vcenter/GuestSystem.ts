@@ -98,7 +98,8 @@ export const makeGuests = (core: Core): Guests => {
         arguments: program.arguments,
         workingDirectory: program.workingDirectory,
         env: program.env,
-        write: (path, text) => guest.files.set(path, text)
+        write: (path, text) => guest.files.set(path, text),
+        read: (path) => guest.files.get(path)
       }
       core.run(
         `${machine.ref.value}/process/${pid}`,

@@ -46,6 +46,8 @@ export interface ProgramRequest {
   readonly env: Readonly<Record<string, string>>
   /** Writes a guest file while the program runs; it can be read by a file transfer at once. */
   readonly write: (path: string, text: string) => void
+  /** A guest file; undefined: there is none. */
+  readonly read: (path: string) => string | undefined
 }
 
 export interface ProgramResult {

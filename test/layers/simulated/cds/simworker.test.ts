@@ -27,7 +27,8 @@ const start = (api: SimCds, id: string, behaviour: Behaviour = {}) =>
     )({
       arguments: bootstrap,
       env: { CDS_CONFIG: Buffer.from(JSON.stringify(config)).toString("base64") },
-      write: (path, text) => void files.set(path, text)
+      write: (path, text) => void files.set(path, text),
+      read: (path) => files.get(path)
     })
     const fiber = yield* Effect.forkChild(program)
     yield* TestClock.adjust(0)
@@ -139,7 +140,7 @@ it.effect("A program without CDS_CONFIG, such as the env probe, ends at once wit
   Effect.gen(function* () {
     const api = yield* simulated()
     const run = workerProgram(httpClient(api))
-    const end = yield* run({ arguments: "-c env", env: {}, write: () => undefined })
+    const end = yield* run({ arguments: "-c env", env: {}, write: () => undefined, read: () => undefined })
     assert.deepStrictEqual(end, { exitCode: 0 })
   })
 )

@@ -33,7 +33,8 @@ const start = (api: SimCds, id: string, behaviour: Behaviour = {}, modelId?: num
     })({
       arguments: id === "" ? `${preCmd}\nworker register >/tmp/worker.register.log 2>&1` : `${preCmd}\nworker`,
       env: { CDS_CONFIG: Buffer.from(JSON.stringify(config)).toString("base64") },
-      write: (path, text) => void files.set(path, text)
+      write: (path, text) => void files.set(path, text),
+      read: (path) => files.get(path)
     })
     const fiber = yield* Effect.forkChild(program)
     yield* Effect.repeat(TestClock.adjust(0), { times: 9 })
@@ -128,7 +129,7 @@ it.effect("A worker without a job that was not told to register exits with 2", (
     const config = { api_token: "t", api_endpoint: "http://cds.simulated", name: "w" }
     const CDS_CONFIG = Buffer.from(JSON.stringify(config)).toString("base64")
     const run = workerProgram(httpClient(api))
-    const end = yield* run({ arguments: "worker", env: { CDS_CONFIG }, write: () => undefined })
+    const end = yield* run({ arguments: "worker", env: { CDS_CONFIG }, write: () => undefined, read: () => undefined })
     assert.deepStrictEqual(end, { exitCode: 2, powerOffAfterMs: 120_000 })
   })
 )
@@ -136,7 +137,12 @@ it.effect("A worker without a job that was not told to register exits with 2", (
 it.effect("A text without a worker that turns the machine off does so", () =>
   Effect.gen(function* () {
     const run = workerProgram(httpClient(yield* simulated()))
-    const end = yield* run({ arguments: "-n ;sudo shutdown -h now", env: {}, write: () => undefined })
+    const end = yield* run({
+      arguments: "-n ;sudo shutdown -h now",
+      env: {},
+      write: () => undefined,
+      read: () => undefined
+    })
     assert.deepStrictEqual(end, { exitCode: 0, powerOffAfterMs: 0 })
   })
 )
