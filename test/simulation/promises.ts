@@ -222,11 +222,15 @@ const poolOf = Effect.fnUntraced(function* (stage: Stage, site: Site) {
   return wrong
 })
 
-/** Ours, and to be looked after: what others marked as a V1 template is left alone, unless it has the name of a build. */
+/**
+ * Ours, and to be looked after: what others marked as a V1 template is left alone, unless it has the name of a build. So is a build that was about to
+ * be a template when somebody renamed it: a machine that people made of a template, or cloned from it, looks the same.
+ */
 const kept = ({ vcenter }: Stage, { name }: Site): ReadonlyArray<Machine> =>
   vcenter.owned(name).filter((machine) => {
     const annotation = annotationOf(machine)
-    return annotation?.model !== true || annotation.journal !== undefined || machine.name.endsWith("-tmp")
+    if (annotation?.model !== true || machine.name.endsWith("-tmp")) return true
+    return annotation.journal !== undefined && annotation.journal.state !== "converting"
   })
 
 const leases = Effect.fnUntraced(function* (stage: Stage, site: Site) {

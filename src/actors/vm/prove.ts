@@ -78,6 +78,8 @@ const reaping = (
   reason
 })
 
+const unfinishedBuild = "an earlier process was building its template"
+
 const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal, env: Env): Proof => {
   const since = Date.parse(journal.since) || env.now
   const claim = claimFrom(annotation, journal, since)
@@ -103,7 +105,7 @@ const byJournal = (facts: MachineFacts, annotation: Annotation, journal: Journal
         ? reaping("its worker has finished", claim, since)
         : { state: { _tag: "Running", claim, signedIn: false, resumed: true }, since }
     case "preparing":
-      return reaping("an earlier process was building its template", undefined, since)
+      return reaping(unfinishedBuild, undefined, since)
     case "converting":
       return isOff(facts)
         ? { state: { _tag: "Converting" }, since }
@@ -157,8 +159,10 @@ const jobOf = ({ jobId, registerOnly }: Annotation): Pick<Claim, "jobId" | "regi
  * a template that somebody made a machine of again, and theirs to look after.
  */
 const leakedBuild = (facts: MachineFacts, annotation: Annotation, env: Env): Proof | undefined => {
-  if (!facts.name.endsWith("-tmp")) return undefined
   const since = annotation.created ?? facts.createdAt ?? env.now
+  // What is a template was `converting` before: this one never was, whatever name somebody gave it.
+  if (annotation.journal?.state === "preparing") return reaping(unfinishedBuild, undefined, since)
+  if (!facts.name.endsWith("-tmp")) return undefined
   const until = since + env.times.templateMs
   return until <= env.now
     ? reaping("the building of its template was never finished", undefined, since)

@@ -119,6 +119,12 @@ describe("after a restart", () => {
     assert.strictEqual(found(by("preparing"), on)?.state._tag, "Reaping")
   })
 
+  it("so is one that somebody renamed meanwhile; what may have been a template before is left alone", () => {
+    const renamed = { name: "renamed-by-hand", ...on }
+    assert.strictEqual(found(by("preparing"), renamed)?.state._tag, "Reaping")
+    assert.isUndefined(found(by("converting"), renamed))
+  })
+
   it("one that was to be marked is marked", () => {
     const vm = found(by("converting"))
     assert.deepStrictEqual([vm?.state._tag, vm?.model, vm?.ip], ["Converting", stamp, "10.0.0.2"])
