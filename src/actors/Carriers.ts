@@ -1,6 +1,8 @@
-/** Which machines carry a job, or are leased for it: asked for each job that is looked at, so it is kept and not searched for. */
+/** Which machines carry a job, are leased for it or stand in its way: asked for each job that is looked at, so it is kept and not searched for. */
+import { parse } from "../schema/Annotation.ts"
 import type { JobId } from "../schema/Job.ts"
-import { claimOf } from "./vm/State.ts"
+import { isOff } from "../schema/Machine.ts"
+import { claimOf, placeOf, type Vm } from "./vm/State.ts"
 import type { VmHandle } from "./Vm.ts"
 
 export class Carriers {
@@ -32,6 +34,14 @@ export class Carriers {
   }
 }
 
-/** At most two, mostly none or one. A worker that registers a model has no job. */
+/** At most three, mostly none or one. A worker that registers a model has no job. */
 export const jobsOf = ({ lease, vm }: Pick<VmHandle, "lease" | "vm">): ReadonlyArray<JobId> =>
-  [lease, claimOf(vm.state)?.jobId].filter((job): job is JobId => job !== undefined && job !== "")
+  [lease, claimOf(vm.state)?.jobId, leftOver(vm)].filter((job): job is JobId => job !== undefined && job !== "")
+
+/** True for a machine that is leased or claimed for the job, and does not merely stand in its way. */
+export const isFor = ({ lease, vm }: Pick<VmHandle, "lease" | "vm">, job: JobId): boolean =>
+  lease === job || claimOf(vm.state)?.jobId === job
+
+/** The job that stands on a machine which is on and has to go, whatever became of it: nobody else gets it before this one is off (promise 1). */
+const leftOver = ({ state, facts }: Vm): JobId | undefined =>
+  placeOf(state) === "Reaping" && facts !== undefined && !isOff(facts) ? parse(facts.annotation)?.jobId : undefined

@@ -31,7 +31,7 @@ import { makeJobModel } from "./jobModel.ts"
 import { Predecessor } from "./Predecessor.ts"
 import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
-import { isAskable } from "./vm/State.ts"
+import { isAskable, placeOf } from "./vm/State.ts"
 
 /** A job that was seen and has no machine. Times in milliseconds since the epoch. */
 interface Waiting {
@@ -180,7 +180,8 @@ export class Dispatcher extends Context.Service<
         const entry = waiting.get(id)
         if (entry === undefined) return
         const carrier = registry.carrier(id)
-        if (carrier?.vm.state._tag === "Reaping") return yield* refuse(entry, "its last machine is being removed")
+        if (carrier !== undefined && placeOf(carrier.vm.state) === "Reaping")
+          return yield* refuse(entry, "its last machine is being removed")
         if (carrier !== undefined) return void waiting.delete(id)
         const objection = yield* predecessor.objection(id)
         if (objection !== undefined) return yield* refuse(entry, objection)

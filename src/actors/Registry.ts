@@ -10,7 +10,7 @@ import { IpPool } from "../services/IpPool.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { Settings } from "../services/Settings.ts"
 import { makeDeadlines } from "./Deadlines.ts"
-import { Carriers } from "./Carriers.ts"
+import { Carriers, isFor } from "./Carriers.ts"
 import { Signals } from "./Signals.ts"
 import type { Action } from "./vm/Action.ts"
 import type { VmEvent } from "./vm/Event.ts"
@@ -37,7 +37,7 @@ export class Registry extends Context.Service<
     readonly cloneEnded: (handle: VmHandle) => Effect.Effect<void>
     /** Ends all actors; their machines stay as they are. */
     readonly stop: Effect.Effect<void>
-    /** The live machine that carries this job, or is leased for it. */
+    /** The live machine that carries this job, or is leased for it; where there is none, one that has to be off before another may. */
     readonly carrier: (jobId: string) => VmHandle | undefined
   }
 >()("rookery/actors/Registry") {
@@ -65,13 +65,14 @@ export class Registry extends Context.Service<
       }))
 
       const carriers = new Carriers()
-      const carrier = (jobId: string, except?: MachineId): VmHandle | undefined => {
-        for (const handle of carriers.of(jobId)) if (handle.id !== except) return handle
-        return undefined
+      const carrier = (jobId: string): VmHandle | undefined => {
+        const handles = [...carriers.of(jobId)]
+        return handles.find((handle) => isFor(handle, jobId)) ?? handles[0]
       }
 
       const elsewhere = (id: MachineId) => ({
-        carriedElsewhere: (jobId: string) => carrier(jobId, id) !== undefined
+        carriedElsewhere: (jobId: string) =>
+          [...carriers.of(jobId)].some((handle) => handle.id !== id && isFor(handle, jobId))
       })
 
       const tellJob = (claim: Claim, notice: Notice) =>

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Carriers } from "../../src/actors/Carriers.ts"
+import { Carriers, isFor } from "../../src/actors/Carriers.ts"
 import { makeHandle } from "../../src/actors/Vm.ts"
-import { claim, machine, states } from "./vm/sample.ts"
+import type { MachineFacts } from "../../src/schema/Machine.ts"
+import { claim, facts, machine, on, states, written } from "./vm/sample.ts"
 
 describe("the carriers of a job", () => {
   it.effect("are the machines that are leased for it or claimed for it, each as long as it is either", () =>
@@ -24,5 +25,23 @@ describe("the carriers of a job", () => {
       found.vm = { ...found.vm, state: { ...states.renamed, claim: { ...claim, jobId: "" } } }
       assert.deepStrictEqual([...carriers.of(""), ...carriers.of("another")], [])
     })
+  )
+
+  it.effect(
+    "are joined by a machine that is on and has to go, for as long as it is on: the job that stands on it is not its own",
+    () =>
+      Effect.gen(function* () {
+        const carriers = new Carriers()
+        const annotation = written("renamed")
+        const shown = (more: Partial<MachineFacts>) => ({
+          ...machine(states.reaping),
+          facts: facts({ annotation, ...more })
+        })
+        const leaving = yield* makeHandle(shown(on), carriers)
+        assert.deepStrictEqual([...carriers.of(claim.jobId)], [leaving])
+        assert.isFalse(isFor(leaving, claim.jobId))
+        leaving.vm = shown({})
+        assert.deepStrictEqual([...carriers.of(claim.jobId)], [])
+      })
   )
 })

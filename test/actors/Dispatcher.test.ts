@@ -302,6 +302,35 @@ describe("jobs and machines", () => {
     })
   )
 
+  it.effect("a job that was given back waits until the machine on which it still stands is off", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene()
+      const [id = ""] = yield* scene.cds.enqueue()
+      yield* scene.cds.holdTakeLock(id)
+      const carriers = () => ours(scene).filter((machine) => jobOn(machine) === id)
+      while (carriers().length === 0) yield* TestClock.adjust("10 millis")
+      const [first] = carriers()
+      yield* scene.vcenter.inject({
+        _tag: "TaskFails",
+        operation: "ReconfigVM_Task",
+        fault: "NoPermission",
+        machine: first!.name,
+        count: 99
+      })
+      scene.vcenter.others.powerOn(first!.ref.value)
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(
+        carriers().map(({ ref, power }) => [ref.value, power]),
+        [[first!.ref.value, "poweredOn"]]
+      )
+      assert.match((yield* scene.dispatcher.waiting)[0]?.reason ?? "", /its last machine is being removed/)
+      scene.vcenter.clearFaults()
+      yield* TestClock.adjust("20 minutes")
+      assert.strictEqual((yield* scene.cds.counts).done, 1)
+      assert.deepStrictEqual(yield* faults(scene, 2), [])
+    })
+  )
+
   it.effect("a job that failed as often as it may waits for good, and says so", () =>
     Effect.gen(function* () {
       const scene = yield* makeScene({
