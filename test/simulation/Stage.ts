@@ -6,6 +6,7 @@ import { Clock, Context, Effect, FiberSet, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { Hatchery } from "../../src/actors/Hatchery.ts"
 import { Nursery } from "../../src/actors/Nursery.ts"
+import { Registry } from "../../src/actors/Registry.ts"
 import type { StateTag, Vm } from "../../src/actors/vm/State.ts"
 import * as InProcess from "../../src/layers/simulated/cds/InProcess.ts"
 import { makeKeys } from "../../src/layers/simulated/cds/Keys.ts"
@@ -36,6 +37,10 @@ export interface Site {
   backAt: number
   /** When its process had adopted what there is, milliseconds; Infinity before. */
   sawAt: number
+  /** Its processes, one after the other: when each began and ended, milliseconds; Infinity while it runs. */
+  readonly lives: Array<{ readonly from: number; until: number }>
+  /** Who its process is in what it writes. */
+  instance: string
 }
 
 /** Done to the first machine of the stage that enters the state from now on. */
@@ -61,6 +66,8 @@ export interface Stage {
   readonly meddled: Map<string, number>
   /** Machines that nobody here owns, by reference: since when, milliseconds, as it was looked at. */
   readonly nobodysSince: Map<string, number>
+  /** What stands on machines, by reference: since when, milliseconds, as it was looked at. */
+  readonly writtenSince: Map<string, { readonly text: string; readonly at: number }>
   /** What waits for a machine to come into some state. */
   readonly strikes: Array<Strike>
   /** The strikes that fell, with their moments. */
@@ -137,7 +144,9 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
       process: undefined,
       changedAt: now,
       backAt: now,
-      sawAt: Infinity
+      sawAt: Infinity,
+      lives: [],
+      instance: ""
     }
     return Object.assign(site, { world: observe(() => known.stage!, site, { ...world, settings: own }) })
   }
@@ -156,6 +165,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     unexplained: new Map(),
     meddled: new Map(),
     nobodysSince: new Map(),
+    writtenSince: new Map(),
     strikes: [],
     struck: [],
     foreign: new Map(),
@@ -223,6 +233,8 @@ export const begin = Effect.fnUntraced(function* (site: Site, crash?: CrashPoint
   site.process = yield* start(site.world, crash)
   site.changedAt = yield* Clock.currentTimeMillis
   site.sawAt = Infinity
+  site.lives.push({ from: site.changedAt, until: Infinity })
+  site.instance = (yield* Context.get(site.process.context, Registry).env).instance
   const { adopted } = Context.get(site.process.context, Hatchery)
   const seen = Effect.andThen(adopted, Clock.currentTimeMillis)
   yield* Effect.forkScoped(Effect.map(seen, (now) => void (site.sawAt = now)))
@@ -255,6 +267,7 @@ export const end = Effect.fnUntraced(function* (stage: Stage, site: Site, how: "
   yield* whileTimePasses(process.kill)
   site.process = undefined
   site.changedAt = yield* Clock.currentTimeMillis
+  site.lives.at(-1)!.until = site.changedAt
   site.backAt = site.changedAt + awayMs
 })
 

@@ -39,16 +39,29 @@ const meddledLagMs = 60_000
 /** By the sites: when one of them came or went last. */
 const startedAt = ({ sites }: Stage): number => Math.max(...sites.map(({ changedAt }) => changedAt))
 
+const siteOf = ({ sites }: Stage, machine: Machine): Site | undefined =>
+  sites.find(({ name }) => name === annotationOf(machine)?.hatcheryName)
+
 /**
- * A clone of a process that is gone, which came to be later than its successor waits for it: until then nobody can know what address and job
+ * A clone of a process that is gone, which came to be later than a successor waits for it: until then nobody can know what address and job
  * it has.
  */
 const isLateClone = (stage: Stage, machine: Machine, now: number): boolean => {
-  const annotation = annotationOf(machine)
-  const site = stage.sites.find(({ name }) => name === annotation?.hatcheryName)
-  if (site === undefined || annotation?.created === undefined || now - machine.createdAt > lateCloneLagMs) return false
-  const waitedUntil = site.changedAt + site.world.settings.times.cloneMs
-  return annotation.created < site.changedAt && machine.createdAt > waitedUntil
+  const site = siteOf(stage, machine)
+  const orderedAt = annotationOf(machine)?.created
+  if (site === undefined || orderedAt === undefined || now - machine.createdAt > lateCloneLagMs) return false
+  return site.lives.some(({ from, until }) => {
+    const waitedUntil = from + site.world.settings.times.cloneMs
+    return orderedAt < from && until > waitedUntil && machine.createdAt > waitedUntil
+  })
+}
+
+/** Written by a process that is gone, whose call came to be after its successor had looked at the machine: it is seen and undone soon. */
+const isLateWrite = (stage: Stage, machine: Machine, now: number): boolean => {
+  const site = siteOf(stage, machine)
+  const writtenAt = stage.writtenSince.get(machine.ref.value)?.at ?? -Infinity
+  if (site === undefined || annotationOf(machine)?.journal?.instance === site.instance) return false
+  return writtenAt > site.sawAt && now - writtenAt < meddledLagMs
 }
 
 /** Machines of several processes, of which the last one could not see all when it began: vCenter hid them, or did not have them yet. */
@@ -63,7 +76,7 @@ const areOrphans = (stage: Stage, machines: ReadonlyArray<Machine>, now: number)
 
 /**
  * Promise 1: at most one live machine per job. One that is off for its removal, so that its job may go on elsewhere, can be powered on by somebody
- * before it is gone: nobody can know that beforehand.
+ * before it is gone: nobody can know that beforehand. Nor can anybody know what the last calls of a process that is gone come to later.
  */
 const oneMachinePerJob = (stage: Stage, now: number): ReadonlyArray<string> => {
   const carriers = new Map<string, Machine>()
@@ -73,6 +86,7 @@ const oneMachinePerJob = (stage: Stage, now: number): ReadonlyArray<string> => {
       const job = jobOf(machine)
       if (job === undefined || machine.power !== "poweredOn") continue
       if (now - (stage.meddled.get(machine.ref.value) ?? -Infinity) < meddledLagMs) continue
+      if (isLateWrite(stage, machine, now)) continue
       const other = carriers.get(job)
       if (other !== undefined && !areOrphans(stage, [other, machine], now))
         broken.push(`the job ${job} is on ${other.name} and on ${machine.name}`)
@@ -142,13 +156,19 @@ const isFor = ({ sites, cds }: Stage, site: Site, { id, region }: AnyJob): boole
   return v2 === undefined ? site === sites[0] : region === site.region && v2.model.osArch === "linux/amd64"
 }
 
-/** Promise 7: each job that waits has a reason, or a machine that is being made ready for it. */
+const signin = "/v2/auth/consumer/hatchery/signin"
+
+/**
+ * Promise 7: each job that waits has a reason, or a machine that is being made ready for it. A process that CDS does not let in yet, for a fault
+ * that it was given, cannot know of any.
+ */
 const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: number) {
   const { process } = site
   if (process === undefined) return []
   const told = new Map((yield* Context.get(process.context, Monitor).waiting).map(({ job, reason }) => [job, reason]))
   const registry = Context.get(process.context, Registry)
-  const calm = now - Math.max(stage.troubledUntil, site.changedAt) > reasonWithinMs
+  const shutOut = site.sawAt === Infinity && stage.cds.state.faults.awaits("POST", signin)
+  const calm = !shutOut && now - Math.max(stage.troubledUntil, site.changedAt) > reasonWithinMs
   return stage.cds.state.allJobs().flatMap((job) => {
     if (!isFor(stage, site, job)) return []
     const { id, status } = job
@@ -160,17 +180,20 @@ const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: numb
   })
 })
 
-/** Keeps since when a machine belongs to nobody here. */
-const noteOwners = (stage: Stage, now: number): void => {
-  for (const machine of stage.vcenter.machines())
-    if (!isNobodys(stage, machine)) stage.nobodysSince.delete(machine.ref.value)
-    else if (!stage.nobodysSince.has(machine.ref.value)) stage.nobodysSince.set(machine.ref.value, now)
+/** Keeps since when a machine belongs to nobody here, and since when it says what it says. */
+const noteMachines = (stage: Stage, now: number): void => {
+  for (const machine of stage.vcenter.machines()) {
+    const { annotation: text, ref } = machine
+    if (stage.writtenSince.get(ref.value)?.text !== text) stage.writtenSince.set(ref.value, { text, at: now })
+    if (!isNobodys(stage, machine)) stage.nobodysSince.delete(ref.value)
+    else if (!stage.nobodysSince.has(ref.value)) stage.nobodysSince.set(ref.value, now)
+  }
 }
 
 /** What is broken at this moment. */
 export const brokenNow = Effect.fnUntraced(function* (stage: Stage) {
   const now = yield* Clock.currentTimeMillis
-  noteOwners(stage, now)
+  noteMachines(stage, now)
   const perSite = yield* Effect.forEach(stage.sites, (site) =>
     Effect.map(reasons(stage, site, now), (missing) => [...deadlines(site, now), ...missing])
   )

@@ -42,20 +42,23 @@ export class Faults {
     this.#pending = []
   }
 
+  /** True while some fault is to meet such a request. */
+  awaits(method: string, url: string): boolean {
+    return this.#pending.some(({ fault }) => meets(fault, method, url))
+  }
+
   /** The first fault of this kind that meets the request; it counts as used. */
   use<K extends Fault["kind"]>(kind: K, method: string, url: string): FaultOf<K> | undefined {
-    const found = this.#pending.find(
-      ({ fault }) =>
-        fault.kind === kind &&
-        (fault.method === undefined || fault.method === method) &&
-        (fault.path === undefined || url.includes(fault.path))
-    )
+    const found = this.#pending.find(({ fault }) => fault.kind === kind && meets(fault, method, url))
     if (found === undefined) return undefined
     found.left -= 1
     if (found.left <= 0) this.#pending = this.#pending.filter((other) => other !== found)
     return found.fault as FaultOf<K>
   }
 }
+
+const meets = ({ method, path }: Fault, usedMethod: string, url: string): boolean =>
+  (method === undefined || method === usedMethod) && (path === undefined || url.includes(path))
 
 /** Lasting states of the API that a test may change at any moment. */
 export const Switches = Schema.Struct({
