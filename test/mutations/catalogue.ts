@@ -12,7 +12,7 @@ const transition = properties("test/actors/vm/transition.test.ts")
 const table = properties("test/actors/vm/table.test.ts")
 const claims = properties("test/regressions/claim.test.ts")
 const inventory = properties("test/layers/vsphere/inventory.test.ts")
-const vsphere = properties("test/layers/vsphere/vsphere.test.ts")
+const reconfigure = properties("test/layers/vsphere/reconfigure.test.ts")
 
 const nothingInDoubt = {
   old: mechanism("that is old keeps every machine as it is, whatever is due; with the doubt that is over"),
@@ -65,7 +65,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     caughtBy: [
       mechanism("refuses the late write of another process of the same name: each machine is claimed once for a job"),
       claims("16: a machine that somebody else claims in the same moment is theirs, and the job gets another one"),
-      vsphere("concedes when what was decided upon is not there any more")
+      reconfigure("concedes when what was decided upon is not there any more")
     ]
   },
   {

@@ -1,22 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Logger } from "effect"
-import { TestClock } from "effect/testing"
+import { Effect, Logger } from "effect"
 import { SimVCenter } from "../../../src/layers/simulated/vcenter/SimVCenter.ts"
 import { VSphere } from "../../../src/services/VSphere.ts"
-import { Calls, cloned, oursText, stand } from "./stand.ts"
+import { Calls, cloned, oursText, play, stand, template } from "./stand.ts"
 
-const template = { name: "debian12", cpus: 2, memoryMB: 4096, nics: 1, guestUser: "worker", guestPassword: "worker" }
-const linked = stand({ vcenter: { templates: [{ ...template, snapshot: true }] } })
-const full = stand({ vcenter: { templates: [{ ...template, snapshot: false }] } })
+const linked = stand({ vcenter: { templates: [{ ...template, nics: 1, snapshot: true }] } })
+const full = stand({ vcenter: { templates: [{ ...template, nics: 1, snapshot: false }] } })
 
 const large = (diskSizeGB: number) => ({ cpus: 4, memoryMB: 8192, diskSizeGB })
 
-const play = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkScoped(effect)
-    yield* TestClock.adjust("2 minutes")
-    return yield* Fiber.join(fiber)
-  })
+const played = <A, E, R>(effect: Effect.Effect<A, E, R>) => play(effect, "2 minutes")
 
 /** The size of the disk in GB of the machine that is no template. */
 const diskGB = Effect.map(SimVCenter, (vcenter) => {
@@ -26,14 +19,14 @@ const diskGB = Effect.map(SimVCenter, (vcenter) => {
 
 /** A machine that is off, as in the pool. */
 const pooled = Effect.gen(function* () {
-  const ref = yield* play(cloned())
-  yield* play((yield* VSphere).powerOff(ref))
+  const ref = yield* played(cloned())
+  yield* played((yield* VSphere).powerOff(ref))
   return ref
 })
 
 const resize = (ref: string, diskSizeGB: number, name = "worker-a") =>
   Effect.flatMap(VSphere, (vsphere) =>
-    play(vsphere.reconfigure(ref, () => true, { annotation: oursText(name), size: large(diskSizeGB) }))
+    played(vsphere.reconfigure(ref, () => true, { annotation: oursText(name), size: large(diskSizeGB) }))
   )
 
 /** What is logged while it runs. */
@@ -83,14 +76,14 @@ describe("a flavor's disk size", () => {
       const before = yield* reads
       yield* resize(ref, 60)
       assert.strictEqual(yield* reads, before + 1)
-      yield* play((yield* VSphere).reconfigure(ref, () => true, { size: { cpus: 4, memoryMB: 4096 } }))
+      yield* played((yield* VSphere).reconfigure(ref, () => true, { size: { cpus: 4, memoryMB: 4096 } }))
       assert.strictEqual(yield* reads, before + 1)
     }).pipe(Effect.provide(full))
   )
 
   it.effect("grows the disk of a clone that is a full copy", () =>
     Effect.gen(function* () {
-      yield* play(cloned({ flavor: large(40) }))
+      yield* played(cloned({ flavor: large(40) }))
       assert.strictEqual(yield* diskGB, 40)
     }).pipe(Effect.provide(full))
   )
@@ -99,9 +92,9 @@ describe("a flavor's disk size", () => {
     Effect.gen(function* () {
       const lines = yield* logged(
         Effect.gen(function* () {
-          const ref = yield* play(cloned({ flavor: large(40) }))
-          yield* play((yield* VSphere).powerOff(ref))
-          yield* play(cloned({ flavor: large(40), id: "22222222-1111-4111-8111-111111111111", name: "two" }))
+          const ref = yield* played(cloned({ flavor: large(40) }))
+          yield* played((yield* VSphere).powerOff(ref))
+          yield* played(cloned({ flavor: large(40), id: "22222222-1111-4111-8111-111111111111", name: "two" }))
         })
       )
       assert.strictEqual(yield* diskGB, 20)

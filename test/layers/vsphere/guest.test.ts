@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import type { ProgramRequest } from "../../../src/layers/simulated/vcenter/Options.ts"
 import { SimVCenter } from "../../../src/layers/simulated/vcenter/SimVCenter.ts"
 import { Guest } from "../../../src/services/Guest.ts"
-import { Calls, cloned, stand } from "./stand.ts"
+import { Calls, cloned, play, stand } from "./stand.ts"
 
 const login = { username: "worker", password: Redacted.make("worker") }
 const ip = "10.0.0.7"
@@ -16,9 +16,7 @@ type GuestFailure = "NeverBoots" | "ToolsNever" | "CustomizationFails" | "WrongA
 const machine = (how?: GuestFailure) =>
   Effect.gen(function* () {
     if (how !== undefined) yield* (yield* SimVCenter).inject({ _tag: "GuestFails", how, count: 1 })
-    const fiber = yield* Effect.forkScoped(cloned({ addressing: fixed }))
-    yield* TestClock.adjust("22500 millis")
-    return yield* Fiber.join(fiber)
+    return yield* play(cloned({ addressing: fixed }), "22500 millis")
   })
 
 /** Whether the guest is ready after each of these times, in seconds, from now on. */
@@ -114,12 +112,7 @@ const isMachineRead =
   ({ args }: { readonly args: unknown }) =>
     JSON.stringify(args).includes(`"value":"${ref}"`)
 
-const played = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkScoped(effect)
-    yield* TestClock.adjust("1 second")
-    return yield* Fiber.join(fiber)
-  })
+const played = <A, E, R>(effect: Effect.Effect<A, E, R>) => play(effect, "1 second")
 
 describe("a program", () => {
   const asked: Array<ProgramRequest> = []

@@ -1,17 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { SimVCenter } from "../../../src/layers/simulated/vcenter/SimVCenter.ts"
-import { Inventory } from "../../../src/services/Inventory.ts"
 import { VSphere } from "../../../src/services/VSphere.ts"
-import { Calls, cloned, stand } from "./stand.ts"
-
-const play = <A, E, R>(effect: Effect.Effect<A, E, R>, time: `${number} seconds`) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkScoped(effect)
-    yield* TestClock.adjust(time)
-    return yield* Fiber.join(fiber)
-  })
+import { cloned, factsOf, play, sent, stand } from "./stand.ts"
 
 /** A clone of ours that is off. */
 const off = Effect.gen(function* () {
@@ -19,11 +11,6 @@ const off = Effect.gen(function* () {
   yield* play((yield* VSphere).powerOff(ref), "10 seconds")
   return ref
 })
-
-const factsOf = (ref: string) =>
-  Effect.flatMap(Inventory, (inventory) => Effect.map(inventory.view, ({ machines }) => machines.get(ref)))
-
-const sent = (operation: "MarkAsTemplate" | "Rename_Task") => Effect.map(Calls, (calls) => calls.of(operation).length)
 
 describe("marking a machine as a template", () => {
   it.effect("makes it one, which the mirror shows, and is not sent again for one that is", () =>

@@ -1,5 +1,6 @@
 /** A simulated vCenter with the whole vSphere side of ours on top of it, and a look at each call on its way. */
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, type Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 import { SimVCenter } from "../../../src/layers/simulated/vcenter/SimVCenter.ts"
 import type { PartialOptions } from "../../../src/layers/simulated/vcenter/Options.ts"
 import { VimSimulated } from "../../../src/layers/simulated/vcenter/VimSimulated.ts"
@@ -117,3 +118,37 @@ export const cloned = (given: Partial<ClonePlan> = {}) =>
     yield* (yield* Inventory).certain
     return yield* (yield* VSphere).clone(plan(given))
   })
+
+/** The template that clones are made of unless a test says more about it. */
+export const template = { name: "debian12", cpus: 2, memoryMB: 4096, guestUser: "worker", guestPassword: "worker" }
+
+/** For a reconfigure that fits whatever the machine is by then. */
+export const always = () => true
+
+/** Runs an effect to its end while the clock goes on by that time. */
+export const play = <A, E, R>(effect: Effect.Effect<A, E, R>, time: Duration.Input) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkScoped(effect)
+    yield* TestClock.adjust(time)
+    return yield* Fiber.join(fiber)
+  })
+
+/** A machine as the mirror shows it, which a test that asks expects to be there. */
+export const factsOf = (ref: string) =>
+  Effect.flatMap(Inventory, (inventory) => Effect.map(inventory.view, ({ machines }) => machines.get(ref)!))
+
+/** How often an operation was sent. */
+export const sent = (operation: VimOperation) => Effect.map(Calls, (calls) => calls.of(operation).length)
+
+interface CloneSpec {
+  readonly location: Readonly<Record<string, unknown>> & {
+    readonly deviceChange: ReadonlyArray<{
+      readonly operation: string
+      readonly device: Readonly<Record<string, unknown>>
+    }>
+  }
+  readonly snapshot: unknown
+}
+
+/** The specification of the first clone that was asked for. */
+export const sentSpec = Effect.map(Calls, (calls) => calls.of("CloneVM_Task")[0]!.args["spec"] as unknown as CloneSpec)
