@@ -46,9 +46,10 @@ const after = (state: State, request: ApiRequest, answer: ApiAnswer): Effect.Eff
   }
   const unwanted = state.faults.use("headerless", method, url)?.header.toLowerCase()
   const headers = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => name.toLowerCase() !== unwanted))
-  return state.faults.use("malformed", method, url) === undefined
-    ? Effect.succeed({ ...answer, headers })
-    : Effect.succeed({ status: 200, headers: { ...headers, "Content-Type": "text/html" }, body: "<html></html>" })
+  if (state.faults.use("malformed", method, url) === undefined) return Effect.succeed({ ...answer, headers })
+  // As a proxy may answer in CDS's place: it proves nothing.
+  markUnanswered(state, request)
+  return Effect.succeed({ status: 200, headers: { ...headers, "Content-Type": "text/html" }, body: "<html></html>" })
 }
 
 const dispatch = Effect.fnUntraced(function* (
