@@ -4,7 +4,7 @@
  * (promise 1).
  */
 import { Context, Effect, Layer } from "effect"
-import { parse } from "../schema/Annotation.ts"
+import { ownerOf, parse } from "../schema/Annotation.ts"
 import type { JobId } from "../schema/Job.ts"
 import { readable, type MachineFacts } from "../schema/Machine.ts"
 import { Ids } from "../services/Ids.ts"
@@ -44,7 +44,7 @@ export class Predecessor extends Context.Service<
 
       const mayBeOurs = (facts: MachineFacts): Effect.Effect<boolean> =>
         !isUnread(facts)
-          ? Effect.succeed(parse(facts.annotation)?.hatcheryName === cds.name)
+          ? Effect.succeed(ownerOf(facts) === cds.name)
           : facts.name === ""
             ? Effect.succeed(true)
             : ids.isWorkerName(facts.name)
