@@ -121,11 +121,10 @@ export const gone = (vm: Vm, env: Env, reason: string | undefined): Step =>
 export const cede = (vm: Vm, env: Env, reason = "its annotation names another owner"): Step =>
   enter(vm, { _tag: "Ceded" }, env, { reason, actions: leaving(vm, reason) })
 
-/** True when the last writer is neither this process nor the generation that it took over. */
+/** True when somebody else wrote on it since: a late write of the last owner may be of the very generation that was taken over. */
 export const rewritten = (vm: Vm, facts: MachineFacts, env: Env): boolean => {
   if (vm.facts === undefined || facts.annotation === vm.facts.annotation) return false
-  const journal = parse(facts.annotation)?.journal
-  return journal === undefined || (journal.instance !== env.instance && journal.generation !== vm.generation)
+  return parse(facts.annotation)?.journal?.instance !== env.instance
 }
 
 const holdable = (state: VmState): state is HoldableState =>

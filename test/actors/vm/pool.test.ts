@@ -8,6 +8,7 @@ import {
   asks,
   claim,
   deadline,
+  env,
   facts,
   failed,
   find,
@@ -25,6 +26,10 @@ import {
 /** The state after some events, one after another. */
 const through = (vm: Vm, ...events: ReadonlyArray<VmEvent>): Vm =>
   events.reduce((current, event) => after(current, event).vm, vm)
+
+/** What an earlier process wrote, in the same generation as this one. */
+const earlier = (state: "provisioned" | "reaping"): string =>
+  sample.written(state).replaceAll(env.instance, "earlier one")
 
 describe("a clone", () => {
   it("whose answer is lost is looked for and never repeated", () => {
@@ -158,6 +163,13 @@ describe("a ready machine", () => {
     assert.strictEqual(end.vm.state._tag, "Running")
     assert.deepStrictEqual(asks(end), ["PoolShrank"])
     assert.isTrue(end.entered)
+  })
+
+  it("that was taken over is reaped when its last owner's mark for that comes late, in the very generation that was taken over", () => {
+    const before = machine(states.provisioned, { facts: sample.facts({ annotation: earlier("provisioned") }) })
+    const end = after(before, seen({ annotation: earlier("reaping") }))
+    assert.deepStrictEqual(reaping(end), { _tag: "Reaping", claim: undefined, settlement: "none" })
+    assert.deepStrictEqual(asks(end), ["PoolShrank"])
   })
 
   it("is looked at again at its deadline, and is still there", () => {
