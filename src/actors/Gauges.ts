@@ -1,16 +1,17 @@
 /**
  * The gauges of workers, machines, addresses, the resource pool and doubt, taken when somebody asks for the metrics (seed 001 section 13;
  * vsphere-behaviour 12): a frozen hatchery shows at once, and nothing is counted while nobody looks. What has no value now has no series: a
- * machine that is gone, a resource pool that cannot be read.
+ * machine that is gone, a resource pool that cannot be read. Disks alone are asked of vCenter, as no fact of the mirror holds them.
  */
 import { Effect, Metric } from "effect"
 import { parse } from "../schema/Annotation.ts"
-import type { MachineFacts } from "../schema/Machine.ts"
+import type { MachineFacts, MachineRef } from "../schema/Machine.ts"
 import type { PoolUsage } from "../schema/Resources.ts"
 import { Inventory } from "../services/Inventory.ts"
 import { IpPool } from "../services/IpPool.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { Settings } from "../services/Settings.ts"
+import { VSphere } from "../services/VSphere.ts"
 import { Registry } from "./Registry.ts"
 import { claimOf, isBuild, nameOf, poolOf, type Vm } from "./vm/State.ts"
 import { WorkerPool } from "./WorkerPool.ts"
@@ -43,11 +44,34 @@ const total = (machines: ReadonlyArray<MachineFacts>) => ({
   memoryMB: machines.reduce((sum, { memoryMB }) => sum + memoryMB, 0)
 })
 
+const tagsOf = (vm: Vm): Tags => ({ worker_name: nameOf(vm), worker_model: poolOf(vm) })
+
+const shownOf = (vms: ReadonlyArray<Vm>): ReadonlyArray<Shown> =>
+  vms.flatMap((vm) => (vm.facts === undefined ? [] : [{ vm, facts: vm.facts }]))
+
+const notBuilt = ({ vm }: Shown): boolean => !isBuild(vm.state)
+
 const factsOf = (machines: ReadonlyArray<Shown>) => machines.map(({ facts }) => facts)
 
 const perWorker = ({ vm, facts }: Shown): ReadonlyArray<Sample> => {
-  const tags = { worker_name: nameOf(vm), worker_model: poolOf(vm) }
+  const tags = tagsOf(vm)
   return [sample(Metrics.workerCpus, facts.numCpu, tags), sample(Metrics.workerMemory, facts.memoryMB, tags)]
+}
+
+/** No sum where a part of it is not known. */
+const disks = (machines: ReadonlyArray<Shown>, sizes: ReadonlyMap<MachineRef, number>): ReadonlyArray<Sample> => {
+  const samples = machines.flatMap(({ vm, facts }) => {
+    const diskGB = sizes.get(facts.ref)
+    return diskGB === undefined ? [] : [sample(Metrics.workerDisk, diskGB, tagsOf(vm))]
+  })
+  if (samples.length < machines.length) return samples
+  return [
+    ...samples,
+    sample(
+      Metrics.allocatedDisk,
+      samples.reduce((sum, { value }) => sum + value, 0)
+    )
+  ]
 }
 
 /** The machines of the warm pool that vCenter shows: ready, on their way there, or on their way out. */
@@ -76,6 +100,7 @@ export const makeGauges = Effect.gen(function* () {
   const inventory = yield* Inventory
   const ips = yield* IpPool
   const registry = yield* Registry
+  const vsphere = yield* VSphere
   const workerPool = yield* WorkerPool
   const { cds } = yield* Settings
   let before: ReadonlyMap<string, Sample> = new Map()
@@ -88,8 +113,8 @@ export const makeGauges = Effect.gen(function* () {
 
   const ofMachines = (all: ReadonlyArray<MachineFacts>): ReadonlyArray<Sample> => {
     const ours = [...registry.machines.values()].map(({ vm }) => vm)
-    const shown = ours.flatMap((vm): ReadonlyArray<Shown> => (vm.facts === undefined ? [] : [{ vm, facts: vm.facts }]))
-    const machines = shown.filter(({ vm }) => !isBuild(vm.state))
+    const shown = shownOf(ours)
+    const machines = shown.filter(notBuilt)
     const templates = [...all.filter(isOurModel), ...factsOf(shown.filter(({ vm }) => isBuild(vm.state)))]
     const pool = machines.filter(({ vm }) => claimOf(vm.state) === undefined)
     const inflight = ours.filter(
@@ -112,6 +137,13 @@ export const makeGauges = Effect.gen(function* () {
       sample(Metrics.totalMemory, everybody.memoryMB)
     ]
   }
+
+  /** An outage is shown at once: vCenter is not asked while it does not answer. */
+  const ofDisks = Effect.gen(function* () {
+    if (!(yield* inventory.view).current) return []
+    const machines = shownOf([...registry.machines.values()].map(({ vm }) => vm)).filter(notBuilt)
+    return disks(machines, yield* vsphere.disks(factsOf(machines)))
+  })
 
   const ofAddresses = Effect.map(ips.count, ({ total: all, used, reserved, active }) =>
     all === 0
@@ -136,6 +168,7 @@ export const makeGauges = Effect.gen(function* () {
     const samples = [
       ...(yield* ofWorkers),
       ...ofMachines([...machines.values()]),
+      ...(yield* ofDisks),
       ...usage(Metrics.poolCpu, cpu),
       ...usage(Metrics.poolMemory, memory),
       ...(yield* ofAddresses),

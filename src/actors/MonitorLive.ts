@@ -1,4 +1,4 @@
-/** The hatchery's account of itself, read from its actors' memory: nothing is listed, asked or changed for it. */
+/** The hatchery's account of itself, read from its actors' memory: nothing is listed or changed for it, and nothing asked but the size of disks. */
 import { Clock, Duration, Effect, Layer } from "effect"
 import type { MonitoringLine } from "../schema/Monitoring.ts"
 import type { Resources } from "../schema/Resources.ts"

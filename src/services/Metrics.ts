@@ -72,6 +72,7 @@ export const workers = {
 const perWorker = ["worker_name", "worker_model"]
 export const workerCpus = gauge("vsphere/worker_vcpus", "CPUs of a machine of this hatchery", perWorker)
 export const workerMemory = gauge("vsphere/worker_memory_mb", "Memory of a machine of this hatchery, MB", perWorker)
+export const workerDisk = gauge("vsphere/worker_disk_gb", "Virtual disks of a machine of this hatchery, GB", perWorker)
 
 /** Our machines together. */
 export const allocatedCpus = gauge("vsphere/allocated_vcpus", "CPUs of the machines of this hatchery, off or on")
@@ -79,6 +80,7 @@ export const allocatedMemory = gauge(
   "vsphere/allocated_memory_mb",
   "Memory of the machines of this hatchery, off or on, MB"
 )
+export const allocatedDisk = gauge("vsphere/allocated_disk_gb", "Virtual disks of the machines of this hatchery, GB")
 export const machines = gauge("vsphere/vm_count", "Machines of this hatchery, templates left out")
 export const workerMachines = gauge(
   "vsphere/worker_vm_count",

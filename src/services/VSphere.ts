@@ -86,6 +86,11 @@ export class VSphere extends Context.Service<
     readonly markAsTemplate: (ref: MachineRef) => Effect.Effect<void, VSphereError>
     /** Gives a machine or template of ours another name. Fails with kind `duplicate` when that is taken. */
     readonly rename: (ref: MachineRef, name: string) => Effect.Effect<void, VSphereError>
+    /**
+     * The capacity of each machine's virtual disks together, whole GB; asked of vCenter for those whose configuration has changed since the last
+     * time. A machine that could never be read is not in it. Never fails.
+     */
+    readonly disks: (machines: ReadonlyArray<MachineFacts>) => Effect.Effect<ReadonlyMap<MachineRef, number>>
     /** Ends the session. Never fails. */
     readonly logout: Effect.Effect<void>
   }

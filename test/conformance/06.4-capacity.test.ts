@@ -114,7 +114,9 @@ describe("6.4.1 a registered worker without a machine", () => {
       yield* TestClock.adjust("65 seconds")
       for (let n = 0; n < 10; n++) {
         yield* pool(process)
-        yield* Context.get(process.context, Monitor).gauges
+        yield* Effect.all([Context.get(process.context, Monitor).gauges, TestClock.adjust("100 millis")], {
+          concurrency: 2
+        })
       }
       assert.strictEqual(status(), "Building")
     }).pipe(seeded("no side effect"))

@@ -12,10 +12,10 @@ import { makeWorld, name, seeded, start, type World, type WorldOptions } from ".
 
 type Process = Effect.Success<ReturnType<typeof start>>
 
-/** What `/mon/metrics` answers: by series, that is name and labels as they are printed. */
+/** What `/mon/metrics` answers: by series, that is name and labels as they are printed. vCenter is asked for disks that are new. */
 const scrape = ({ context }: Process) =>
   Effect.gen(function* () {
-    yield* Context.get(context, Monitor).gauges
+    yield* Effect.all([Context.get(context, Monitor).gauges, TestClock.adjust("1 second")], { concurrency: 2 })
     const text = PrometheusMetrics.formatUnsafe(yield* Effect.context<never>())
     const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"))
     return new Map(
@@ -96,7 +96,7 @@ const MB = 2 ** 20
 const pool = { cpuMHz: 100_000, memoryMB: 65_536, unreservedMB: 9_830 }
 
 /** Those of states A and B, and the common ones, that a hatchery has which is at work. */
-const vsphere = `worker_vcpus worker_memory_mb allocated_vcpus allocated_memory_mb vm_count provisioned_vm_count worker_vm_count
+const vsphere = `worker_vcpus worker_memory_mb worker_disk_gb allocated_vcpus allocated_memory_mb allocated_disk_gb vm_count provisioned_vm_count worker_vm_count
   provision_ready_count provision_starting_count provision_dying_count provision_inflight_count template_vcpus template_memory_mb
   template_count pool_total_vcpus pool_total_memory_mb pool_total_vm_count resource_pool_cpu_max_mhz resource_pool_cpu_usage_mhz
   resource_pool_cpu_unreserved_mhz resource_pool_memory_max_bytes resource_pool_memory_usage_bytes
@@ -164,6 +164,67 @@ describe("metrics", () => {
       ])
       assert.strictEqual(value(scraped, "building_workers"), 1)
     })
+  )
+
+  const large = { name: "large", cpus: 4, memoryMB: 8192, diskSizeGB: 50 }
+  const unshared = { name: "debian12", cpus: 2, memoryMB: 4096, nics: 1, snapshot: false }
+  scene(
+    "tell of the disks of each machine and of all, as a flavor leaves them, asking vCenter for what has changed alone",
+    {
+      settings: { flavors: [large] },
+      vcenter: { templates: [{ ...unshared, guestUser: "worker", guestPassword: "worker" }] }
+    },
+    ({ cds, vcenter }, process) =>
+      Effect.gen(function* () {
+        const reads = () => process.calls.filter((call) => call === "RetrievePropertiesEx").length
+        const disks = (scraped: Scrape) =>
+          [...scraped].flatMap(([series, one]) =>
+            series.startsWith("cds_hatchery_vsphere_worker_disk_gb{") ? [one] : []
+          )
+        const first = yield* scrape(process)
+        assert.deepStrictEqual(disks(first), [20, 20])
+        assert.strictEqual(value(first, "vsphere_allocated_disk_gb"), 40)
+        const before = reads()
+        assert.deepStrictEqual(yield* scrape(process), first)
+
+        assert.strictEqual(reads(), before)
+        yield* cds.enqueue({ flavor: "large", durationMs: 60 * 60_000 })
+        yield* TestClock.adjust("4 minutes")
+        const grown = yield* scrape(process)
+        assert.sameMembers(disks(grown), [50, 20, 20])
+        assert.strictEqual(value(grown, "vsphere_allocated_disk_gb"), 90)
+        yield* vcenter.inject({ _tag: "Restart", downMs: 10 * 60_000 })
+        yield* TestClock.adjust("1 minute")
+        const down = yield* scrape(process)
+        assert.deepStrictEqual(disks(down), [])
+        assert.isUndefined(value(down, "vsphere_allocated_disk_gb"))
+      })
+  )
+
+  scene(
+    "tell of V1 workers by their model, of its template apart, and count V1 jobs as such",
+    { v1: true, settings: { provision: [], modelProvision: [{ modelPath: "shared.infra/deb", number: 1 }] } },
+    (world, process) =>
+      Effect.gen(function* () {
+        yield* world.cds.addModel({ name: "deb", password: "worker", registered: { binaries: ["git"] } })
+        yield* TestClock.adjust("10 minutes")
+        yield* world.cds.enqueueV1({ model: "deb", durationMs: 60 * 60_000 })
+        yield* TestClock.adjust("3 minutes")
+        const scraped = yield* scrape(process)
+        const [, { name: worker = "" } = {}] = world.vcenter.owned(name).filter(({ template }) => !template)
+        const labels = `${common},worker_name="${worker}",worker_model="shared.infra/deb"`
+        assert.strictEqual(scraped.get(`cds_hatchery_vsphere_worker_vcpus{${labels}}`), 2)
+        const figures = words(
+          "vm_count worker_vm_count provision_ready_count template_count template_vcpus template_memory_mb"
+        )
+        assert.deepStrictEqual(
+          figures.map((one) => value(scraped, `vsphere_${one}`)),
+          [2, 1, 1, 1, 2, 4096]
+        )
+        assert.strictEqual(value(scraped, "building_workers"), 1)
+        assert.strictEqual(value(scraped, "job_received_in_queue_polling_ws_v1_count"), 1)
+        assert.isUndefined(value(scraped, "job_received_in_queue_polling_ws_v2_count"))
+      })
   )
 
   scene("answer the queries that dashboards and alerts are made of", { vcenter: { pool } }, ({ cds }, process) =>

@@ -190,7 +190,8 @@ export const whyWaits = ({ process }: Stand, id: string) =>
   Effect.map(Context.get(process.context, Monitor).waiting, (all) => all.find((one) => one.job === id)?.reason ?? "")
 
 /** Brings the gauges up to date, as a look at the metrics does. */
-export const gauges = ({ process }: Stand) => Context.get(process.context, Monitor).gauges
+export const gauges = ({ process }: Stand) =>
+  Effect.all([Context.get(process.context, Monitor).gauges, TestClock.adjust("1 second")], { concurrency: 2 })
 
 export const status = ({ process }: Stand) => Context.get(process.context, Monitor).status
 

@@ -14,6 +14,7 @@ import { VSphere } from "../../services/VSphere.ts"
 import { cloneSpec } from "./CloneSpec.ts"
 import { configProblem } from "./configProblem.ts"
 import { Disks } from "./Disks.ts"
+import { DiskSizes } from "./DiskSizes.ts"
 import { callFailed, retold } from "./faults.ts"
 import { MachineCalls } from "./MachineCalls.ts"
 import { Placement } from "./Placement.ts"
@@ -35,6 +36,7 @@ const make = Effect.gen(function* () {
   const reconfigure = yield* makeReconfigure(disks)
   const marking = yield* makeMarking
   const templates = new Templates(vim, inventory)
+  const diskSizes = new DiskSizes(vim)
 
   const clone = Effect.fn("VSphere.clone")(function* (plan: ClonePlan, accepted?: Effect.Effect<void>) {
     yield* Effect.annotateCurrentSpan({ "vm.name": plan.name, "vm.id": plan.id, "vm.template": plan.template })
@@ -142,6 +144,7 @@ const make = Effect.gen(function* () {
     powerOff: power.powerOff,
     destroy,
     ...marking,
+    disks: (machines) => diskSizes.of(machines),
     logout: vim.logout
   })
 })

@@ -103,6 +103,17 @@ export const readContent = Effect.fnUntraced(function* (
   return object
 })
 
+/** Objects of one type: what can be read of each. Fails as `readContent` does when one of them is not there. */
+export const readObjects = (
+  vim: VimCalls,
+  refs: ReadonlyArray<Ref>,
+  paths: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<ObjectContent>, VimError> =>
+  retrieve(vim, {
+    propSet: propSet([...new Set(refs.map(({ type }) => type))].map((type) => ({ type, paths }))),
+    objectSet: refs.map((obj) => ({ obj, skip: false }))
+  })
+
 /** The properties of one object by path, those that can be read. Fails as `readContent` does. */
 export const readObject = (
   vim: VimCalls,
