@@ -4,7 +4,7 @@
  */
 import { Clock, Context, Effect, Fiber, Layer, Queue, Stream } from "effect"
 import type { VSphereError } from "../schema/Errors.ts"
-import type { MachineFacts } from "../schema/Machine.ts"
+import { type MachineFacts, readable, unreadableReason } from "../schema/Machine.ts"
 import {
   type ModelStamp,
   type ModelV1,
@@ -54,22 +54,22 @@ export class Registrar extends Context.Service<
       const limit = settings.maxConcurrentRegistering
       const wake = yield* Queue.dropping<void>(1)
       const troubles = new Troubles()
-      /** Why a model gets no template or no registration, as last told. */
+      /** Why a model gets no template or no registration, or an old template stays, as last told. */
       const told = new Map<string, string>()
 
       const machines = Effect.map(inventory.view, (view) => [...view.machines.values()])
 
-      const tell = Effect.fnUntraced(function* (path: string, reason: string) {
-        if (told.get(path) === reason) return
-        told.set(path, reason)
-        yield* Effect.logWarning(`the V1 model ${path}: ${reason}`)
-        yield* log.append({ kind: "decision", subject: path, text: reason })
+      const tell = Effect.fnUntraced(function* (subject: string, reason: string, kind = "the V1 model") {
+        if (told.get(subject) === reason) return
+        told.set(subject, reason)
+        yield* Effect.logWarning(`${kind} ${subject}: ${reason}`)
+        yield* log.append({ kind: "decision", subject, text: reason })
       })
 
       /** What kept the model from it is over. */
-      const begun = Effect.fnUntraced(function* (path: string, text: string) {
-        told.delete(path)
-        yield* log.append({ kind: "decision", subject: path, text })
+      const begun = Effect.fnUntraced(function* (subject: string, text: string) {
+        told.delete(subject)
+        yield* log.append({ kind: "decision", subject, text })
       })
 
       /** `blamed`: the model, where it is to blame. Only then CDS is told, as it would have a model left alone after some errors. */
@@ -188,14 +188,22 @@ export class Registrar extends Context.Service<
         }
       })
 
-      const retire = Effect.fnUntraced(function* (models: ReadonlyArray<ModelV1>) {
+      /** A machine that cannot be read may descend from any template. */
+      const retire = Effect.fnUntraced(function* (present: ReadonlyArray<ModelV1>) {
         const all = yield* machines
-        if (all.some(({ unreadable }) => unreadable.length > 0)) return
         const living = [...registry.machines.values()].map(({ vm }) => vm)
-        for (const old of retired(models, all, living, hatchery)) {
+        const paths = templatesOf(all, hatchery).map(({ stamp }) => stamp.path)
+        const gone = new Set(yield* Effect.filter(paths, workerModels.isGone))
+        const unread = all.find((facts) => !readable(facts))
+        for (const old of retired({ present, gone }, all, living, hatchery)) {
+          if (unread !== undefined) {
+            const reason = `it is not needed, and stays: ${unread.name} may descend from it and ${unreadableReason(unread)}`
+            yield* tell(old.name, reason, "the template")
+            continue
+          }
           yield* inventory.certain
           yield* vsphere.destroy(old.ref)
-          yield* log.append({ kind: "decision", subject: old.name, text: "no machine descends from it: removed" })
+          yield* begun(old.name, "no machine descends from it: removed")
         }
       })
 

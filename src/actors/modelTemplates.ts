@@ -2,14 +2,14 @@
  * Which vSphere template is a V1 model's: told by the stamp in its annotation, never by memory. A model's machines are cloned from the template
  * that has the model's name and its current stamp (seed 001 section 6.7; design, "vCenter is the journal").
  */
-import { parse } from "../schema/Annotation.ts"
-import type { MachineFacts } from "../schema/Machine.ts"
+import { madeFor, parse } from "../schema/Annotation.ts"
+import { type MachineFacts, readable, unreadableReason } from "../schema/Machine.ts"
 import { type ModelStamp, type ModelV1, pathOf, sameStamp, stampOf } from "../schema/ModelV1.ts"
 import { isBuild, placeOf } from "./vm/State.ts"
 import type { Vm } from "./vm/State.ts"
 
 export type Standing =
-  /** There under the model's name. */
+  /** There under the model's name, whichever hatchery built it: another's is cloned from, and is that one's to change. */
   | { readonly _tag: "Ready"; readonly template: MachineFacts }
   /** There under another name; `older` has the model's, and goes out of its way first. */
   | { readonly _tag: "Aside"; readonly template: MachineFacts; readonly older: MachineFacts | undefined }
@@ -18,9 +18,11 @@ export type Standing =
   /** The model's name belongs to something else: it is left alone, and the model has no template. */
   | { readonly _tag: "Taken"; readonly reason: string }
 
-/** A V1 template of this hatchery, by its annotation. */
+/** A V1 template, by its annotation. */
 export interface ModelTemplate {
   readonly facts: MachineFacts
+  /** The hatchery that looks after it. */
+  readonly owner: string
   readonly stamp: ModelStamp
 }
 
@@ -42,43 +44,40 @@ export const isBuildOf = (path: string, { model, poolName, state }: Vm): boolean
 export const asideName = ({ path, lastModified }: ModelStamp): string =>
   `${path.split("/")[1] ?? path}-old-${lastModified}`
 
-const templateOf = (facts: MachineFacts, hatchery: string): ModelTemplate | undefined => {
-  if (!facts.template) return undefined
-  const annotation = parse(facts.annotation)
-  if (annotation?.hatcheryName !== hatchery || !annotation.model || annotation.workerModelPath === undefined)
-    return undefined
-  return {
-    facts,
-    stamp: { path: annotation.workerModelPath, lastModified: annotation.workerModelLastModified ?? "" }
-  }
+const templateOf = (facts: MachineFacts): ModelTemplate | undefined => {
+  const annotation = facts.template ? parse(facts.annotation) : undefined
+  const stamp = annotation?.model === true ? madeFor(annotation) : undefined
+  return annotation === undefined || stamp === undefined ? undefined : { facts, owner: annotation.hatcheryName, stamp }
 }
 
+const allTemplates = (machines: Iterable<MachineFacts>): ReadonlyArray<ModelTemplate> =>
+  [...machines].flatMap((facts) => templateOf(facts) ?? [])
+
+/** Those that this hatchery looks after. */
 export const templatesOf = (machines: Iterable<MachineFacts>, hatchery: string): ReadonlyArray<ModelTemplate> =>
-  [...machines].flatMap((facts) => templateOf(facts, hatchery) ?? [])
-
-const named = (machines: ReadonlyArray<MachineFacts>, name: string) => machines.find((facts) => facts.name === name)
-
-const isOf = (path: string, templates: ReadonlyArray<ModelTemplate>, facts: MachineFacts | undefined): boolean =>
-  templates.some((one) => one.facts === facts && one.stamp.path === path)
+  allTemplates(machines).filter(({ owner }) => owner === hatchery)
 
 /** How a model stands with its template. */
 export const standingOf = (model: ModelV1, machines: Iterable<MachineFacts>, hatchery: string): Standing => {
   const all = [...machines]
-  const templates = templatesOf(all, hatchery)
-  const path = pathOf(model)
-  const current = templates.filter(({ stamp }) => sameStamp(stamp, stampOf(model))).map(({ facts }) => facts)
-  const ready = current.find(({ name }) => name === model.name)
-  if (ready !== undefined) return { _tag: "Ready", template: ready }
-  const holder = named(all, model.name)
-  if (holder !== undefined && !isOf(path, templates, holder)) return taken(model, holder, templates)
-  if (current[0] !== undefined) return { _tag: "Aside", template: current[0], older: holder }
-  return { _tag: "Missing" }
+  const current = allTemplates(all).filter(({ stamp }) => sameStamp(stamp, stampOf(model)))
+  const ready = current.find(({ facts }) => facts.name === model.name)
+  if (ready !== undefined) return { _tag: "Ready", template: ready.facts }
+  const holder = all.find(({ name }) => name === model.name)
+  const older = holder === undefined ? undefined : templateOf(holder)
+  if (holder !== undefined && (older?.owner !== hatchery || older.stamp.path !== pathOf(model)))
+    return { _tag: "Taken", reason: `its name "${model.name}" is taken in vCenter by ${whose(model, holder, older)}` }
+  const aside = current.find(({ owner }) => owner === hatchery)
+  return aside === undefined ? { _tag: "Missing" } : { _tag: "Aside", template: aside.facts, older: holder }
 }
 
-const taken = (model: ModelV1, holder: MachineFacts, templates: ReadonlyArray<ModelTemplate>): Standing => {
-  const other = templates.find(({ facts }) => facts === holder)?.stamp.path
-  const whose = other === undefined ? "a machine or template that is not this model's" : `the template of ${other}`
-  return { _tag: "Taken", reason: `its name "${model.name}" is taken in vCenter by ${whose}: rename one of the two` }
+const whose = (model: ModelV1, holder: MachineFacts, template: ModelTemplate | undefined): string => {
+  if (!readable(holder)) return `a machine that ${unreadableReason(holder)}`
+  if (template === undefined) return "a machine or template that is not this model's: rename one of the two"
+  const { owner, stamp } = template
+  return stamp.path === pathOf(model)
+    ? `the template of another version, which hatchery ${owner} has to replace: remove it if that one is gone`
+    : `the template of ${stamp.path}: rename one of the two`
 }
 
 /** Why no machine can be made for the model now; undefined when it can. One that CDS wants checked again goes on as it is. */
@@ -88,33 +87,42 @@ export const unready = (model: ModelV1, standing: Standing): string | undefined 
   return model.needRegistration ? `the V1 model ${pathOf(model)} is not registered yet` : undefined
 }
 
-const stampOn = (facts: MachineFacts, hatchery: string): ModelStamp | undefined => {
+const stampOn = (facts: MachineFacts): ModelStamp | undefined => {
   const annotation = parse(facts.annotation)
-  return annotation?.hatcheryName !== hatchery || annotation.workerModelPath === undefined
-    ? undefined
-    : { path: annotation.workerModelPath, lastModified: annotation.workerModelLastModified ?? "" }
+  return annotation === undefined ? undefined : madeFor(annotation)
+}
+
+/** Which V1 models there are. */
+export interface Models {
+  readonly present: ReadonlyArray<ModelV1>
+  /** Paths of those that were there. */
+  readonly gone: ReadonlySet<string>
 }
 
 /**
- * Templates that were replaced and from which no machine descends any more: they were put aside, or a model's present one is in its place, whatever
- * name somebody gave the old one. `living` are the machines that may not show yet.
+ * Templates of ours that nobody needs and from which no machine of any hatchery descends: they were put aside, a model's present one is in their
+ * place, whatever name somebody gave the old one, or their model is gone. `living` are the machines that may not show yet.
  */
 export const retired = (
-  models: Iterable<ModelV1>,
+  { present, gone }: Models,
   machines: Iterable<MachineFacts>,
   living: Iterable<Vm>,
   hatchery: string
 ): ReadonlyArray<MachineFacts> => {
   const all = [...machines]
   const descend = [
-    ...all.filter(({ template }) => !template).map((facts) => stampOn(facts, hatchery)),
+    ...all.filter(({ template }) => !template).map(stampOn),
     ...[...living].filter(({ state }) => placeOf(state) !== "Templated").map(({ model }) => model)
   ]
-  const present = [...models].filter((model) => standingOf(model, all, hatchery)._tag === "Ready").map(stampOf)
-  const isReplaced = ({ facts, stamp }: ModelTemplate): boolean =>
+  const inPlace = present.flatMap((model) => {
+    const standing = standingOf(model, all, hatchery)
+    return standing._tag === "Ready" ? [{ path: pathOf(model), template: standing.template }] : []
+  })
+  const isUnneeded = ({ facts, stamp }: ModelTemplate): boolean =>
     facts.name === asideName(stamp) ||
-    present.some(({ path, lastModified }) => path === stamp.path && lastModified !== stamp.lastModified)
+    gone.has(stamp.path) ||
+    inPlace.some(({ path, template }) => path === stamp.path && template !== facts)
   return templatesOf(all, hatchery)
-    .filter((one) => isReplaced(one) && !descend.some((stamp) => sameStamp(stamp, one.stamp)))
+    .filter((one) => isUnneeded(one) && !descend.some((stamp) => sameStamp(stamp, one.stamp)))
     .map(({ facts }) => facts)
 }

@@ -174,6 +174,58 @@ describe("a V1 model that was changed", () => {
   )
 })
 
+describe("a V1 model that CDS has no more", () => {
+  const scene = Effect.gen(function* () {
+    const world = yield* makeV1([{ name: "build-env", ...registered }])
+    const process = yield* enter(world)
+    yield* TestClock.adjust("5 minutes")
+    assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    const enable = (enabled: boolean) =>
+      Effect.sync(() => Object.assign(world.model ?? {}, { draft: { ...world.model?.draft, disabled: !enabled } }))
+    return { world, enable, ...process }
+  })
+
+  it.effect("by two lists in a row leaves no template behind, and gets one when it is there again", () =>
+    Effect.gen(function* () {
+      const { world, enable, said } = yield* scene
+      yield* enable(false)
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(templates(world), ["debian12"])
+      assert.include(yield* said("build-env"), "no machine descends from it: removed")
+      yield* enable(true)
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    }).pipe(seeded("deleted"))
+  )
+
+  it.effect("while its process has no V1 token keeps its template: nobody says that it is gone", () =>
+    Effect.gen(function* () {
+      const { world, kill } = yield* scene
+      yield* kill
+      const cds = { ...world.settings.cds, token: undefined }
+      yield* enter({ ...world, settings: { ...world.settings, cds } })
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    }).pipe(seeded("no token"))
+  )
+
+  it.effect("keeps its template while a machine cannot be read that may descend from it, and says which", () =>
+    Effect.gen(function* () {
+      const { world, enable, said } = yield* scene
+      yield* world.vcenter.inject({ _tag: "Unreadable", path: "config.annotation", forMs: 5 * 60_000 })
+      world.vcenter.addForeign({ count: 1, prefix: "hidden" })
+      yield* enable(false)
+      yield* TestClock.adjust("4 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+      const why = (yield* said("build-env")).filter((text) => text.includes("stays"))
+      assert.lengthOf(why, 1)
+      assert.match(why[0] ?? "", /stays: hidden\S* may descend from it and cannot be read/)
+      yield* TestClock.adjust("4 minutes")
+      assert.deepStrictEqual(templates(world), ["debian12"])
+    }).pipe(seeded("hidden"))
+  )
+})
+
 describe("a model whose name is taken", () => {
   it.effect("while its template is built has it built again under another, and what became somebody else's stays", () =>
     Effect.gen(function* () {

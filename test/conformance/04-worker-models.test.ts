@@ -69,8 +69,14 @@ describe("the template of a V1 model (4.1)", () => {
 const gone = (
   machines: ReadonlyArray<MachineFacts>,
   living: ReadonlyArray<Vm> = [],
-  models: ReadonlyArray<ModelV1> = []
-) => retired(models, machines, living, "rookery").map(({ name }) => name)
+  present: ReadonlyArray<ModelV1> = [],
+  deleted: ReadonlyArray<string> = []
+) => retired({ present, gone: new Set(deleted) }, machines, living, "rookery").map(({ name }) => name)
+
+const foreign = (one: MachineFacts): MachineFacts => ({
+  ...one,
+  annotation: one.annotation.replace('"rookery"', '"other"')
+})
 
 describe("a template that was replaced", () => {
   const old = template(asideName({ path: "ci/build-env", lastModified: "100" }), "100")
@@ -85,6 +91,7 @@ describe("a template that was replaced", () => {
       annotation: goAnnotation({ workerModelPath: "ci/build-env", workerModelLastModified: "100" })
     })
     assert.deepStrictEqual(gone([old, child]), [])
+    assert.deepStrictEqual(gone([old, foreign(child)]), [], "another hatchery's machine may descend from it")
     const stamp = { path: "ci/build-env", lastModified: "100" }
     assert.deepStrictEqual(gone([old], [machine(states.cloning, { model: stamp })]), [])
     assert.deepStrictEqual(gone([old], [machine(states.cloning, { model: stampOf(model) })]), ["build-env-old-100"])
@@ -105,10 +112,43 @@ describe("a template that was replaced", () => {
     assert.deepStrictEqual(gone([renamed, current], child, [model]), [])
   })
 
+  it("is also one of the same version that came second: another has the model's name", () => {
+    const second = template("build-env-2-tmp", "200")
+    assert.deepStrictEqual(gone([second, foreign(template("build-env", "200"))], [], [model]), ["build-env-2-tmp"])
+  })
+
   it("is never another hatchery's", () => {
-    const foreign = { ...old, annotation: old.annotation.replace('"rookery"', '"other"') }
-    assert.deepStrictEqual(gone([foreign]), [])
-    assert.deepStrictEqual(templatesOf([foreign], "rookery"), [])
+    assert.deepStrictEqual(gone([foreign(old)], [], [model], ["ci/build-env"]), [])
+    assert.deepStrictEqual(templatesOf([foreign(old)], "rookery"), [])
+  })
+})
+
+describe("the template of a model that CDS has no more", () => {
+  it("goes when nothing carries its stamp; those of others stay", () => {
+    const last = template("build-env", "200")
+    const child = [machine(states.cloning, { model: stampOf(model) })]
+    assert.deepStrictEqual(gone([last, template("tools", "100", "ci/tools")], [], [], ["ci/build-env"]), ["build-env"])
+    assert.deepStrictEqual(gone([last], child, [], ["ci/build-env"]), [])
+  })
+})
+
+describe("a model whose name another hatchery's template has", () => {
+  const current = foreign(template("build-env", "200"))
+
+  it("shares it while it is of the present version", () => {
+    assert.deepStrictEqual(stands(current), { _tag: "Ready", template: current })
+  })
+
+  it("waits for that hatchery to replace it where it is of another version, whatever it has built itself", () => {
+    const standing = stands(foreign(template("build-env", "100")), template("build-env-tmp", "200"))
+    assert.match(
+      standing._tag === "Taken" ? standing.reason : "",
+      /the template of another version, which hatchery other has to replace: remove it if that one is gone/
+    )
+  })
+
+  it("does not swap in what the other builds", () => {
+    assert.deepStrictEqual(stands(foreign(template("build-env-tmp", "200"))), { _tag: "Missing" })
   })
 })
 

@@ -39,14 +39,16 @@ describe("a V1 model", () => {
     assert.isUndefined(why({ checkRegistration: true }, [template("1776240000")]))
   })
 
-  it("has no use for a template of another hatchery, for a machine, or for one that is marked for somebody else", () => {
+  it("shares the template of another hatchery, and has no use for a machine, or for one that is not marked as a model's", () => {
     const foreign = template("1776240000").annotation.replace('"rookery"', '"other"')
-    for (const one of [
-      template("1776240000", { annotation: foreign }),
-      template("1776240000", { template: false }),
-      template("1776240000", { annotation: "" })
-    ])
+    assert.isUndefined(why({}, [template("1776240000", { annotation: foreign })]))
+    for (const one of [template("1776240000", { template: false }), template("1776240000", { annotation: "" })])
       assert.match(why({}, [one]) ?? "", /its name "build-env" is taken/)
+  })
+
+  it("says so where what has its name cannot be read", () => {
+    const hidden = template("1776240000", { annotation: "", unreadable: ["config.annotation"] })
+    assert.match(why({}, [hidden]) ?? "", /is taken in vCenter by a machine that cannot be read: .*config.annotation/)
   })
 })
 
