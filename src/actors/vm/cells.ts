@@ -4,7 +4,7 @@ import { isFinal } from "../../schema/Job.ts"
 import { readable } from "../../schema/Machine.ts"
 import type { MachineFacts } from "../../schema/Machine.ts"
 import type { EventOf, EventTag } from "./Event.ts"
-import { cede, fail, gone, hold, reap, reprove, returnJob } from "./moves.ts"
+import { cede, fail, gone, heldFacts, hold, reap, reprove, returnJob } from "./moves.ts"
 import type { StateTag, Vm } from "./State.ts"
 import { claimOf, reachable, unreachableReason } from "./State.ts"
 import type { Cell, Env, Step, VmIn } from "./table.ts"
@@ -21,9 +21,10 @@ export const seen = <S extends StateTag>(
 ): Cell<S, "Seen"> =>
   cell(["Held", "Ceded", ...to], `another owner: ceded; unreachable: held; ${says}`, (before, { facts }, env) => {
     const vm: VmIn<S> = { ...before, facts, ref: facts.ref }
-    if (!readable(facts)) return hold(vm, env, unreachableReason(facts))
+    const held = { ...vm, facts: heldFacts(before, facts) }
+    if (!readable(facts)) return hold(held, env, unreachableReason(facts))
     if (ownerOf(facts) !== env.hatchery) return cede(vm, env)
-    if (!reachable(facts)) return hold(vm, env, unreachableReason(facts))
+    if (!reachable(facts)) return hold(held, env, unreachableReason(facts))
     return then(vm, facts, env, before)
   })
 

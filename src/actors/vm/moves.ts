@@ -137,6 +137,10 @@ const holdable = (state: VmState): state is HoldableState =>
   state._tag === "Preparing" ||
   state._tag === "Reaping"
 
+/** What a machine that cannot be acted upon shows. Its annotation stays the one that was known: what somebody writes meanwhile is noticed when it can be. */
+export const heldFacts = ({ facts: known }: Vm, facts: MachineFacts): MachineFacts =>
+  known === undefined ? facts : { ...facts, annotation: known.annotation }
+
 /** A worker's start is resumed after a hold, not repeated: it may have been started already. */
 export const hold = (vm: Vm, env: Env, reason: string): Step => {
   const was = resumed(vm.state)

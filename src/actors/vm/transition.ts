@@ -14,7 +14,7 @@ import { Provisioned, Renamed, Reserved, Returning } from "./claiming.ts"
 import { Ceded, Reaped, Reaping } from "./ending.ts"
 import type { EventTag, VmEvent } from "./Event.ts"
 import { Booting, Cloning, Settling } from "./hatching.ts"
-import { cede } from "./moves.ts"
+import { cede, heldFacts } from "./moves.ts"
 import type { HoldableState, StateTag, Vm, VmState } from "./State.ts"
 import { inPool, reachable, unreachableReason } from "./State.ts"
 import type { Cell, Env, Row, Step } from "./table.ts"
@@ -33,6 +33,7 @@ const Held = row<"Held">(
         "Booting",
         "Settling",
         "Provisioned",
+        "Renamed",
         "Powered",
         "Running",
         "Returning",
@@ -40,14 +41,13 @@ const Held = row<"Held">(
         "Templated",
         "Reaping"
       ],
-      "reachable again: on where it was, with the time it had left",
+      "reachable again: on where it was, with the time it had left; somebody wrote on it: what it proves to be",
       (vm, { facts }, env) => {
         if (readable(facts) && ownerOf(facts) !== env.hatchery) return cede({ ...vm, facts }, env)
-        if (!reachable(facts)) return stay({ ...vm, facts, reason: unreachableReason(facts) })
+        if (!reachable(facts)) return stay({ ...vm, facts: heldFacts(vm, facts), reason: unreachableReason(facts) })
         const { was, remaining } = vm.state
         const awake: Vm = {
           ...vm,
-          facts,
           state: was,
           since: env.now,
           deadline: env.now + remaining,

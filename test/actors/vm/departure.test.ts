@@ -102,6 +102,16 @@ describe("a machine that cannot be reached", () => {
     assert.deepStrictEqual(reaping(after(asked.vm, seen())), states.reaping)
   })
 
+  it("is what somebody made of it meanwhile, once it can be acted upon", () => {
+    const annotation = sample.goAnnotation({ provisioning: false, workerName: "go-worker", jobId: "job-5" })
+    const written = { name: "go-worker", annotation }
+    const held = after(machine(states.provisioned), seen({ ...written, ...sample.disconnected })).vm
+    const still = after(held, seen({ ...written, ...sample.disconnected })).vm
+    assert.strictEqual(still.state._tag, "Held")
+    assert.strictEqual(after(still, seen({ ...written, ...sample.on })).vm.state._tag, "Running")
+    assert.strictEqual(after(still, seen(written)).vm.state._tag, "Reaping")
+  })
+
   it("that leaves the inventory is missed by the pool it stood in", () => {
     const end = after(machine(states.heldProvisioned), { _tag: "Gone" })
     assert.deepStrictEqual(asks(end), ["FreeIp", "FreeCapacity", "PoolShrank"])
