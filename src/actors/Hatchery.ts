@@ -21,6 +21,7 @@ import { Predecessor } from "./Predecessor.ts"
 import { Reaper } from "./Reaper.ts"
 import { Registrar } from "./Registrar.ts"
 import { Registry } from "./Registry.ts"
+import { Rival } from "./Rival.ts"
 import type { GaveUp } from "./Supervisor.ts"
 import { WorkerModels } from "./WorkerModels.ts"
 import { prove } from "./vm/prove.ts"
@@ -61,6 +62,7 @@ export class Hatchery extends Context.Service<
       const reaper = yield* Reaper
       const registrar = yield* Registrar
       const registry = yield* Registry
+      const { run: watchForRival } = yield* Rival
       const settings = yield* Settings
       const vsphere = yield* VSphere
       const workerModels = yield* WorkerModels
@@ -165,9 +167,10 @@ export class Hatchery extends Context.Service<
           const news = part("Router")(Stream.runForEach(inventory.changes, route))
           // These outlive the others: a drain needs the news.
           const routing = yield* Effect.forkScoped(news)
+          const watching = yield* Effect.forkScoped(part("Rival")(watchForRival))
           const beating = yield* Effect.forkScoped(part("Heart")(heart.run))
           const models = yield* Effect.forkScoped(part("WorkerModels")(workerModels.run))
-          return yield* Effect.all([parts, Fiber.join(routing), Fiber.join(beating), Fiber.join(models)], {
+          return yield* Effect.all([parts, ...[routing, watching, beating, models].map(Fiber.join)], {
             concurrency: "unbounded",
             discard: true
           }).pipe(Effect.andThen(Effect.never), Effect.ensuring(drain))

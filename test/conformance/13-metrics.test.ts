@@ -293,7 +293,7 @@ describe("the monitoring status", () => {
   scene("has CDS's lines in CDS's order, and so has each heartbeat", {}, ({ cds }, { context, calls }) =>
     Effect.gen(function* () {
       const { lines } = yield* Context.get(context, Monitor).status
-      const parts = ["Router", "Heart", "WorkerModels", "Dispatcher", "Reaper", "Nursery", "Registrar"]
+      const parts = ["Router", "Rival", "Heart", "WorkerModels", "Dispatcher", "Reaper", "Nursery", "Registrar"]
       assert.sameMembers(
         lines.map(({ component }) => component),
         ["Version", "Uptime", "Time", ...parts.map((one) => `goroutine/${one}`), "Workers", "VirtualMachines"]
