@@ -45,11 +45,16 @@ const fairly = <A extends { readonly project_id?: number }>(jobs: ReadonlyArray<
 }
 
 /**
- * How long a job is booked, milliseconds: for as long as a machine may be cloned, boot, and have its worker sign in. A booking that ends before brings
- * a second machine.
+ * How long a job is booked, milliseconds: for as long as the deadlines let a machine be cloned, be powered on and recorded, boot, and have its worker
+ * sign in. A booking that ends before brings a second machine.
  */
 const bookingMs = (times: Own["times"]): number =>
-  times.cloneMs + times.guestOperationsMs + times.guestAddressMs + times.guestProbeMs + times.workerRegistrationTtlMs
+  times.cloneMs +
+  2 * times.taskMs +
+  times.guestOperationsMs +
+  times.guestAddressMs +
+  times.guestProbeMs +
+  times.workerRegistrationTtlMs
 
 export interface Workers {
   readonly list: Effect.Effect<ReadonlyArray<CdsWorker>, CdsError>

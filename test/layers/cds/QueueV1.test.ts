@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { allowance } from "../../../src/actors/vm/deadlines.ts"
 import type { SettingsShape } from "../../../src/schema/Settings.ts"
 import { defaults } from "../../../src/schema/config/defaults.ts"
 import { Cds } from "../../../src/services/Cds.ts"
 import type { Notice } from "../../../src/services/Cds.ts"
+import { claim } from "../../actors/vm/sample.ts"
 import { apiV1, forbidden, inTurn, moving, noContent, ok, unauthorized, withSignin } from "./api.ts"
 import type { Reply } from "./api.ts"
 
@@ -182,6 +184,7 @@ describe("taking a V1 job", () => {
       const times = {
         ...defaults.times,
         cloneMs: 400_000,
+        taskMs: 50_000,
         guestOperationsMs: 30_000,
         guestAddressMs: 2_000,
         guestProbeMs: 1_000,
@@ -192,8 +195,11 @@ describe("taking a V1 job", () => {
         assert.deepInclude(yield* take, { id, status: "Scheduling", hatcheryName: "my-hatch" })
         assert.deepStrictEqual(
           calls(bookPath).map(({ body }) => body),
-          [{ delay: 524 }]
+          [{ delay: 624 }]
         )
+        const powered = allowance({ _tag: "Powered", claim, on: false }, times) ?? 0
+        const running = allowance({ _tag: "Running", claim, signedIn: false, resumed: false }, times) ?? 0
+        assert.isAtLeast(624_000, times.cloneMs + powered + running)
         assert.lengthOf(calls(readPath), 1)
       }).pipe(Effect.provide(layer))
     }

@@ -114,7 +114,7 @@ describe("the client and the simulated V1 API", () => {
       yield* cds.take("", id)
       yield* TestClock.adjust("1 second")
       sightings.length = 0
-      yield* TestClock.adjust("26 minutes")
+      yield* TestClock.adjust("46 minutes")
       assert.notInclude(ids(), id)
       yield* TestClock.adjust("2 minutes")
       assert.include(ids(), id)
