@@ -2,7 +2,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { defaultTimes } from "../../src/schema/config/defaults.ts"
-import { faults, jobOn, makeScene, ours, standing, takes, watch, type Scene } from "./scene.ts"
+import { seeded } from "../support/world.ts"
+import {
+  enter,
+  faults,
+  jobOn,
+  makeScene,
+  makeV1,
+  ours,
+  registered,
+  standing,
+  takes,
+  watch,
+  type Scene
+} from "./scene.ts"
 
 const hour = 3_600_000
 
@@ -84,6 +97,29 @@ describe("a machine whose worker", () => {
       assert.isTrue((yield* infosOf(scene, id)).some((line) => /error: .*did not sign in within/.test(line)))
       assert.deepStrictEqual(yield* faults(scene, 2), [])
     })
+  )
+
+  it.effect(
+    "signs in for a V1 job while its removal is held up works on: a V1 job given back shuts no worker out",
+    () =>
+      Effect.gen(function* () {
+        const times = { ...defaultTimes, workerRegistrationTtlMs: 5 * 60_000 }
+        const behaviour = () => ({ startMs: 8 * 60_000 })
+        const world = yield* makeV1([{ name: "build-env", ...registered }], { behaviour, settings: { times } })
+        const process = yield* enter(world)
+        yield* TestClock.adjust("5 minutes")
+        const refused = { operation: "PowerOffVM_Task", fault: "GenericVmConfigFault", count: 100 }
+        yield* world.vcenter.inject({ _tag: "TaskFails", ...refused })
+        const [id = ""] = yield* world.cds.enqueueV1({ model: "shared.infra/build-env", durationMs: 10 * 60_000 })
+        yield* TestClock.adjust("8 minutes")
+        assert.strictEqual(standing(process), "Reaping")
+        yield* TestClock.adjust("4 minutes")
+        assert.strictEqual(standing(process), "Running")
+        world.vcenter.clearFaults()
+        yield* TestClock.adjust("20 minutes")
+        assert.strictEqual((yield* world.cds.job(id))?.status, "Success")
+        assert.deepStrictEqual(ours(world), [])
+      }).pipe(seeded("late"))
   )
 
   it.effect("never signs in though its start script ended well is told so: a machine that stays on says nothing", () =>

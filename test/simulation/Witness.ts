@@ -51,6 +51,9 @@ export const atWork = (stage: Stage, machine: Machine) => {
   return worker?.status === "Building" ? { job, startedAt: annotation.workerStartTime ?? 0 } : undefined
 }
 
+/** When a V1 worker took the job: nothing keeps it from doing so while its machine is on, so that a hatchery can have asked a moment before. */
+const takenAt = ({ cds }: Stage, job: string): number => cds.state.v1.jobs.get(job)?.startedAt ?? -Infinity
+
 const judge = Effect.fnUntraced(function* (stage: Stage, seat: Seat, ttlMs: number, operation: string, args: unknown) {
   const ref = reference(args)
   const machine = stage.vcenter.machines().find((one) => one.ref.value === ref)
@@ -66,7 +69,8 @@ const judge = Effect.fnUntraced(function* (stage: Stage, seat: Seat, ttlMs: numb
   if (operation === "Destroy_Task") stage.doomed.add(machine.ref.value)
   // To ask once more for a power-off that is under way changes nothing. No call of CDS keeps a V1 worker from signing in until it has come.
   const goesOff = operation === "PowerOffVM_Task" && stage.vcenter.underWay(machine.ref.value).includes(powerOff)
-  const work = goesOff ? undefined : atWork(stage, machine)
+  const found = goesOff ? undefined : atWork(stage, machine)
+  const work = found !== undefined && now - takenAt(stage, found.job.id) <= lag ? undefined : found
   if (work !== undefined && now - work.startedAt < ttlMs) say(`its worker works on the job ${work.job.id}`)
   if (operation === "PowerOffVM_Task" && annotationOf(machine)?.journal?.state !== "reaping") return
   const doubt = seat.process === undefined ? undefined : yield* Context.get(seat.process.context, Inventory).doubt

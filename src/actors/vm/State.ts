@@ -99,8 +99,13 @@ export type VmState =
   | { readonly _tag: "Templated" }
   /** Cannot be acted upon (host disconnected, question pending); goes on where it was when it can. */
   | { readonly _tag: "Held"; readonly was: HoldableState; readonly remaining: number }
-  /** Recorded for removal; left only when the inventory shows it gone. */
-  | { readonly _tag: "Reaping"; readonly claim: Claim | undefined; readonly settlement: Settlement }
+  /** Recorded for removal; left only when the inventory shows it gone. `late`: its worker may sign in until it is off, though its job was given back. */
+  | {
+      readonly _tag: "Reaping"
+      readonly claim: Claim | undefined
+      readonly settlement: Settlement
+      readonly late?: true
+    }
   /** Gone; its address is free. The end. */
   | { readonly _tag: "Reaped" }
   /** Somebody else's now. The end. */

@@ -1,6 +1,6 @@
 /** The rows of the table for the ends of a life: recorded for removal, gone, somebody else's. */
 import { conceded, everyEvent, seen, seenGone, tooLate } from "./cells.ts"
-import { returnJob, rewrites } from "./moves.ts"
+import { inquire, returnJob, rewrites } from "./moves.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
 /** A removal that vCenter refuses is tried again after this long. */
@@ -15,6 +15,10 @@ export const Reaping = row<"Reaping">("recorded for removal: its job is settled,
         claim === undefined || !waits ? [] : [returnJob(claim, vm.reason ?? "its machine was reaped", true)]
       )
     }),
+    SignedIn: cell(["Running"], "a V1 worker, given up before: CDS is asked what it does", (vm, _, env) => {
+      const { claim, late } = vm.state
+      return late === true && claim !== undefined ? inquire(vm, env, claim, "its worker signed in late") : stay(vm)
+    }),
     Seen: seen(["Reaping"], "noted", (vm) => stay(vm)),
     Gone: seenGone(),
     Conceded: conceded(rewrites),
@@ -28,7 +32,7 @@ export const Reaping = row<"Reaping">("recorded for removal: its job is settled,
     ),
     Reserve: tooLate()
   },
-  ["Cancel", "SignedIn", "Disabled", "JobEnded", "Cloned", "Done", "Exited", "Refused", "Reap"]
+  ["Cancel", "Disabled", "JobEnded", "Cloned", "Done", "Exited", "Refused", "Reap"]
 )
 
 export const Reaped = row<"Reaped">("gone; its address is free")({}, everyEvent)

@@ -1,4 +1,5 @@
 /** The rows of the table for a machine whose job is taken: it boots, and its worker works. */
+import { isV1 } from "../../schema/Job.ts"
 import { isOff } from "../../schema/Machine.ts"
 import { conceded, dropped, failed, jobEnded, late, seen, seenGone, tooLate } from "./cells.ts"
 import { atWork, fail, reap, workEnds, wrote } from "./moves.ts"
@@ -70,7 +71,13 @@ export const Running = row<"Running">("the worker is started and works until the
           ? reap(vm, env, `the worker's time (workerTTL) is over`, "fail")
           : enter(vm, { ...vm.state, overdue: true }, env)
     ),
-    Refused: cell(["Reaping"], "CDS knows no such worker: given back", (vm, event, env) => fail(vm, env, event.reason)),
+    Refused: cell(["Reaping"], "CDS knows no such worker: given back", (vm, event, env) => {
+      const given = fail(vm, env, event.reason)
+      const { state } = given.vm
+      return state._tag === "Reaping" && isV1(vm.state.claim.jobId)
+        ? { ...given, vm: { ...given.vm, state: { ...state, late: true } } }
+        : given
+    }),
     Reserve: tooLate()
   },
   ["Reap", "Cloned", "Done", "Conceded", "Settled"]

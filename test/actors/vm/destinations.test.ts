@@ -125,7 +125,8 @@ const holdable: ReadonlyArray<HoldableState> = [
   { _tag: "Preparing" },
   { _tag: "Preparing", resumed: true },
   { _tag: "Reaping", claim: undefined, settlement: "none" },
-  ...(["none", "release", "fail"] as const).map((settlement) => ({ _tag: "Reaping", claim, settlement }) as const)
+  ...(["none", "release", "fail"] as const).map((settlement) => ({ _tag: "Reaping", claim, settlement }) as const),
+  { _tag: "Reaping", claim, settlement: "release", late: true }
 ]
 
 const allStates: ReadonlyArray<VmState> = [

@@ -131,6 +131,8 @@ export const machine = (state: VmState, more: Partial<Vm> = {}): Vm => {
   }
 }
 
+const claimV1: Claim = { ...claim, jobId: "7" }
+
 export const states = {
   cloning: { _tag: "Cloning", lost: false },
   lost: { _tag: "Cloning", lost: true },
@@ -165,6 +167,7 @@ export const states = {
   templated: { _tag: "Templated" },
   reaping: { _tag: "Reaping", claim: undefined, settlement: "none" },
   unsettled: { _tag: "Reaping", claim, settlement: "release" },
+  lateWorker: { _tag: "Reaping", claim: claimV1, settlement: "release", late: true },
   reaped: { _tag: "Reaped" },
   ceded: { _tag: "Ceded" }
 } as const satisfies Record<string, VmState>

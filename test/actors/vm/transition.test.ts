@@ -245,6 +245,15 @@ describe("a machine with a job", () => {
     }
   })
 
+  it("that signs in although its job was given back is asked about, while it is one of V1's and its machine still on", () => {
+    const given = after(machine(states.lateWorker), { _tag: "SignedIn" })
+    assert.deepInclude(given.vm.state, { _tag: "Running", claim: states.lateWorker.claim, overdue: true })
+    assert.strictEqual(after(machine(states.unsettled), { _tag: "SignedIn" }).vm.state, states.unsettled)
+    const overdue = { ...states.overdue, claim: states.lateWorker.claim }
+    const refused = after(machine(overdue), { _tag: "Refused", reason: "it did not sign in" })
+    assert.deepStrictEqual(refused.vm.state, states.lateWorker)
+  })
+
   it("whose start script fails tells its job the exit code and the end of the log", () => {
     const end = after(machine(states.running), { _tag: "Exited", exitCode: 3, log: "worker: no space left" })
     assert.strictEqual(reaping(end).settlement, "release")

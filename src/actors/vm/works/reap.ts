@@ -1,7 +1,7 @@
 /** Removal, and what becomes of the job. */
 import { Cause, Effect } from "effect"
 import { isFinal } from "../../../schema/Job.ts"
-import type { MachineRef } from "../../../schema/Machine.ts"
+import { isOff, type MachineRef } from "../../../schema/Machine.ts"
 import { Cds } from "../../../services/Cds.ts"
 import { Inventory } from "../../../services/Inventory.ts"
 import { Settings } from "../../../services/Settings.ts"
@@ -78,7 +78,13 @@ export const makeReaping = Effect.gen(function* () {
       const known = { ...work, vm: () => ({ ...work.vm(), ref }) }
       yield* record(known, { state: "reaping", claim: claimed, reason: vm.reason, settlement })
       const log = claimed?.registers === true && settlement !== "none" ? yield* registrationLog(claimed, ref) : ""
-      yield* persist(Effect.andThen(inventory.certain, vsphere.powerOff(ref)))
+      const off = Effect.gen(function* () {
+        yield* inventory.certain
+        if (yield* signedInLate(work.vm())) return false
+        yield* vsphere.powerOff(ref)
+        return true
+      })
+      if (!(yield* persist(off))) return { _tag: "SignedIn" } as const
       if (claimed !== undefined) {
         const waits = yield* settleJob(work, claimed, settlement, vm.reason ?? "its machine is removed", log)
         yield* work.tell({ _tag: "Settled", waits })
@@ -93,6 +99,13 @@ export const makeReaping = Effect.gen(function* () {
         () => departed(work)
       )
   )
+
+  /** A V1 worker signs in for a job that was given back, too: CDS is asked before each try to power its machine off (promise 4). */
+  const signedInLate = Effect.fnUntraced(function* ({ state, facts }: Vm) {
+    if (state._tag !== "Reaping" || state.late !== true || facts === undefined || isOff(facts)) return false
+    const worker = (yield* cds.workers).find(({ name }) => name === state.claim?.workerName)
+    return worker !== undefined && worker.status !== "Disabled"
+  })
 
   const registrationLog = ({ model }: Claim, ref: MachineRef) =>
     model === undefined ? Effect.succeed("") : registration.log(model.path, ref)
@@ -112,7 +125,7 @@ export const makeReaping = Effect.gen(function* () {
 
   /**
    * A worker's time to sign in is over. It may have done so unseen, while CDS did not answer: so CDS is asked until it does. A worker that
-   * it does not know is shut out by giving its job back at once, as none signs in for a job that is not being scheduled.
+   * it does not know is shut out by giving its job back at once, as none signs in for a job that is not being scheduled; but see `signedInLate`.
    */
   const inquire = Effect.fnUntraced(function* (work: WorkContext) {
     const { state } = work.vm()
