@@ -3,7 +3,6 @@
  * inventory's news to the machines' actors.
  */
 import { Clock, Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
-import { parse } from "../schema/Annotation.ts"
 import { readable, unreadableReason } from "../schema/Machine.ts"
 import type { MachineFacts, MachineId } from "../schema/Machine.ts"
 import type { ConfigInvalid } from "../schema/Errors.ts"
@@ -26,14 +25,17 @@ import type { GaveUp } from "./Supervisor.ts"
 import { WorkerModels } from "./WorkerModels.ts"
 import { prove } from "./vm/prove.ts"
 import { claimOf, nameOf, type StateTag, type Vm } from "./vm/State.ts"
-import { enter } from "./vm/table.ts"
+import { type Env, enter } from "./vm/table.ts"
 import { send } from "./Vm.ts"
 
 /** States in which a stop would leave a job between two hands; a drain waits for these to pass. */
 const inBetween: ReadonlySet<StateTag> = new Set(["Reserved", "Renamed", "Returning"])
 
-/** What was being reaped comes last: its job may be at work on another machine by now. */
-const wasReaped = ({ annotation }: MachineFacts): number => Number(parse(annotation)?.journal?.state === "reaping")
+/** What has to go, or to be asked about, comes last: its job may be at work on another machine by now. */
+const isLeaving = (facts: MachineFacts, env: Env): number => {
+  const state = prove(facts, env)?.state
+  return Number(state?._tag === "Reaping" || (state?._tag === "Running" && state.overdue === true))
+}
 
 export class Hatchery extends Context.Service<
   Hatchery,
@@ -109,10 +111,11 @@ export class Hatchery extends Context.Service<
 
       const adoptAll = Effect.gen(function* () {
         const { machines } = yield* inventory.view
-        const oldestFirst = [...machines.values()].toSorted(
-          (a, b) => wasReaped(a) - wasReaped(b) || (a.createdAt ?? 0) - (b.createdAt ?? 0)
-        )
-        for (const facts of oldestFirst) if (!registry.machines.has(facts.id)) yield* adopt(facts)
+        const env = yield* registry.env
+        const oldestFirst = [...machines.values()]
+          .map((facts) => ({ facts, last: isLeaving(facts, env) }))
+          .toSorted((a, b) => a.last - b.last || (a.facts.createdAt ?? 0) - (b.facts.createdAt ?? 0))
+        for (const { facts } of oldestFirst) if (!registry.machines.has(facts.id)) yield* adopt(facts)
         yield* Deferred.succeed(adopted, undefined)
       })
 

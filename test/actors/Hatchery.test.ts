@@ -136,10 +136,15 @@ describe("a restart", () => {
     }).pipe(seeded("rivals"))
   )
 
-  it.effect("leaves a worker alone whose job is still written on an older machine that was being reaped", () =>
+  const leavers = [
+    { what: "that was being reaped", state: "reaping", poweredOn: false },
+    { what: "that is on in the pool", state: "provisioned", poweredOn: true }
+  ] as const
+
+  it.effect.each(leavers)("leaves a worker alone whose job is still written on an older machine $what", (leaver) =>
     Effect.gen(function* () {
       const world = yield* makeWorld()
-      const [left] = world.vcenter.addForeign({ count: 1, prefix: "left", poweredOn: false })
+      const [left] = world.vcenter.addForeign({ count: 1, prefix: "left", poweredOn: leaver.poweredOn })
       const first = yield* enter(world)
       yield* TestClock.adjust("3 minutes")
       const [id = ""] = yield* world.cds.enqueue({ durationMs: 3_600_000 })
@@ -147,13 +152,15 @@ describe("a restart", () => {
       assert.strictEqual((yield* world.cds.job(id))?.status, "Building")
       yield* first.kill
       const workerName = "left-before"
-      const journal = { v: 1, state: "reaping", generation: 3, instance: "first", name: "left", since: "" } as const
+      const journal = { v: 1, state: leaver.state, generation: 3, instance: "first", name: "left", since: "" } as const
       const reaped = { workerName, jobId: id, workerStartTime: 1, journal: { ...journal, worker: workerName } }
       world.vcenter.others.rename(left?.value ?? "", "left")
       world.vcenter.others.annotate(left?.value ?? "", goMachine(reaped))
       yield* enter(world)
       yield* TestClock.adjust("5 minutes")
-      assert.strictEqual((yield* world.cds.job(id))?.status, "Building")
+      const job = yield* world.cds.job(id)
+      assert.strictEqual(job?.status, "Building")
+      assert.strictEqual(job?.releases, 0)
       assert.lengthOf(
         ours(world).filter((machine) => jobOn(machine) === id && machine.power === "poweredOn"),
         1

@@ -3,13 +3,14 @@ import { Effect, Layer } from "effect"
 import { WorkerModels } from "../../../src/actors/WorkerModels.ts"
 import { makeReaping } from "../../../src/actors/vm/works/reap.ts"
 import { defaults } from "../../../src/schema/Config.ts"
+import type { JobWithModel } from "../../../src/schema/Job.ts"
 import { VSphereError } from "../../../src/schema/Errors.ts"
 import { Cds } from "../../../src/services/Cds.ts"
 import { Guest } from "../../../src/services/Guest.ts"
 import { Inventory } from "../../../src/services/Inventory.ts"
 import { Settings } from "../../../src/services/Settings.ts"
 import { VSphere } from "../../../src/services/VSphere.ts"
-import { env, facts, machine, states } from "./sample.ts"
+import { claim, env, facts, machine, states } from "./sample.ts"
 
 const unknown = new VSphereError({ operation: "ReconfigVM_Task", kind: "gone", message: "no such machine" })
 
@@ -51,6 +52,47 @@ describe("the removal of a machine that vCenter does not know", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* removed(false), { _tag: "Gone" })
       assert.isUndefined(yield* removed(true))
+    })
+  )
+})
+
+/** What is asked of CDS, and given back, when a worker's time to sign in is over and CDS does not know it. */
+const inquired = (elsewhere: boolean) =>
+  Effect.gen(function* () {
+    const released: Array<string> = []
+    const job = { status: "Scheduling", hatcheryName: env.hatchery }
+    const cds = Layer.mock(Cds)({
+      workers: Effect.succeed([]),
+      job: () => Effect.succeed({ job } as unknown as JobWithModel),
+      release: (_, id) => Effect.sync(() => void released.push(id))
+    })
+    const { inquire } = yield* makeReaping.pipe(Effect.provide(cds))
+    const end = yield* inquire({
+      vm: () => machine(states.overdue),
+      env: Effect.succeed(env),
+      tell: () => Effect.void,
+      carriedElsewhere: () => elsewhere
+    })
+    return { end, released }
+  }).pipe(
+    Effect.provide(
+      Layer.mergeAll(
+        Layer.mock(Guest)({}),
+        Layer.mock(WorkerModels)({}),
+        Layer.mock(VSphere)({}),
+        Layer.mock(Inventory)({}),
+        Layer.succeed(Settings, { ...defaults, cds: { ...defaults.cds, name: env.hatchery } })
+      )
+    )
+  )
+
+describe("a worker that CDS does not know when its time to sign in is over", () => {
+  it.effect("is shut out: its job is given back at once, unless another machine carries it by now", () =>
+    Effect.gen(function* () {
+      const { end, released } = yield* inquired(false)
+      assert.strictEqual(end?._tag, "Refused")
+      assert.deepStrictEqual(released, [claim.jobId])
+      assert.deepStrictEqual(yield* inquired(true), { end, released: [] })
     })
   )
 })

@@ -138,7 +138,8 @@ export const makeReaping = Effect.gen(function* () {
       ended === true
         ? "its worker's start script ended with exit code 0, the machine stayed on, and the worker did not sign in"
         : (work.vm().reason ?? "its worker did not sign in within workerRegistrationTTL")
-    if (claimed.jobId !== "") yield* Effect.ignore(persist(settle(claimed, "release", reason)))
+    if (claimed.jobId !== "" && !work.carriedElsewhere(claimed.jobId))
+      yield* Effect.ignore(persist(settle(claimed, "release", reason)))
     return { _tag: "Refused", reason } as const
   })
 
