@@ -31,6 +31,7 @@ import { makeJobModel } from "./jobModel.ts"
 import { Predecessor } from "./Predecessor.ts"
 import { Registry } from "./Registry.ts"
 import { Signals, type Signal } from "./Signals.ts"
+import { Troubles } from "./Troubles.ts"
 import { isAskable, placeOf } from "./vm/State.ts"
 
 /** A job that was seen and has no machine. Times in milliseconds since the epoch. */
@@ -94,13 +95,12 @@ export class Dispatcher extends Context.Service<
       /** Those of them that are to be looked at. */
       const due = new Set<JobId>()
       const tries = new Map<JobId, { count: number; at: number }>()
-      /** Why the last machine of a pool did not hatch, until one does. */
-      const troubles = new Map<string, string>()
+      const troubles = new Troubles()
       const readers = yield* Semaphore.make(Math.max(1, settings.maxConcurrentProvisioning))
       const wake = yield* Queue.dropping<void>(1)
 
       const withTrouble = (pool: string, reason: string): string => {
-        const trouble = troubles.get(pool)
+        const trouble = troubles.reasonOf(pool)
         return trouble === undefined || reason.includes(trouble)
           ? reason
           : `${reason}; its machines do not hatch: ${trouble}`
@@ -321,9 +321,9 @@ export class Dispatcher extends Context.Service<
           case "ReturnJob":
             return returned(signal)
           case "HatchFailed":
-            return Effect.sync(() => void troubles.set(signal.pool, signal.reason))
+            return Effect.map(Clock.currentTimeMillis, (now) => void troubles.again(signal.pool, signal.reason, now))
           case "Hatched":
-            return Effect.sync(() => void troubles.delete(signal.pool))
+            return Effect.sync(() => troubles.forget(signal.pool))
           default:
             return Effect.void
         }

@@ -25,6 +25,11 @@ export class Troubles {
     this.known.delete(pool)
   }
 
+  /** Why it failed last; undefined when it does not fail. */
+  reasonOf(pool: string): string | undefined {
+    return this.known.get(pool)?.reason
+  }
+
   isPausing(pool: string, now: number): boolean {
     return (this.known.get(pool)?.notBefore ?? 0) > now
   }

@@ -62,8 +62,9 @@ export const makeJobModel = Effect.gen(function* () {
         case "ModelV2":
           return notFinal(admit(job, choice.model, settings))
         case "Model": {
-          const { machines } = yield* inventory.view
-          const reason = unready(choice.model, standingOf(choice.model, machines.values(), settings.cds.name))
+          // Its template has its name: what has another is no use to a job.
+          const { named } = yield* inventory.view
+          const reason = unready(choice.model, standingOf(choice.model, named(choice.model.name), settings.cds.name))
           return reason === undefined
             ? admitV1(choice.model, stampOf(choice.model), settings)
             : refused(reason, { final: false })

@@ -19,6 +19,8 @@ export interface InventoryView {
   readonly goodAt: number
   /** The live mirror: read it, do not keep it. */
   readonly machines: ReadonlyMap<MachineRef, MachineFacts>
+  /** The machines of that name: more than one where they are in different folders. */
+  readonly named: (name: string) => ReadonlyArray<MachineFacts>
 }
 
 export type InventoryChange =

@@ -192,7 +192,8 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
         complete: mirror.complete,
         current: certainty.isCurrent(now),
         goodAt: certainty.goodAt,
-        machines: mirror.machines
+        machines: mirror.machines,
+        named: (name) => mirror.named(name)
       })),
       resources: Effect.sync(() => resources.read),
       changes: Stream.unwrap(

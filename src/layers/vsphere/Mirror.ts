@@ -34,6 +34,7 @@ export class Mirror {
   complete = false
 
   private readonly options: MirrorOptions
+  private readonly names = new Map<string, Set<MachineRef>>()
   private readonly expected = new Map<MachineRef, number>()
   private readonly direct = new Map<MachineRef, DirectRead>()
   /** Machines that stand here and were not found by a direct read: since when, milliseconds. */
@@ -135,8 +136,23 @@ export class Mirror {
   private put(facts: MachineFacts): void {
     const previous = this.machines.get(facts.ref)
     if (previous !== undefined && sameFacts(previous, facts)) return
+    if (previous?.name !== facts.name) {
+      this.unname(previous)
+      this.names.set(facts.name, (this.names.get(facts.name) ?? new Set()).add(facts.ref))
+    }
     this.machines.set(facts.ref, facts)
     this.options.emit({ _tag: "Seen", facts, previous })
+  }
+
+  named(name: string): ReadonlyArray<MachineFacts> {
+    return [...(this.names.get(name) ?? [])].flatMap((ref) => this.machines.get(ref) ?? [])
+  }
+
+  private unname(facts: MachineFacts | undefined): void {
+    if (facts === undefined) return
+    const refs = this.names.get(facts.name)
+    refs?.delete(facts.ref)
+    if (refs?.size === 0) this.names.delete(facts.name)
   }
 
   private absent(): Array<MachineRef> {
@@ -166,6 +182,7 @@ export class Mirror {
     const facts = this.machines.get(ref)
     if (facts === undefined) return
     this.machines.delete(ref)
+    this.unname(facts)
     this.missed.delete(ref)
     this.options.emit({ _tag: "Gone", facts, by })
   }

@@ -23,8 +23,8 @@ export class Templates {
 
   /** The template or machine of that name. `unreachable` while the inventory is not complete and shows none. */
   find(name: string): Effect.Effect<MachineFacts, VSphereError> {
-    return Effect.flatMap(this.inventory.view, ({ machines, complete }) => {
-      const [only, another] = [...machines.values()].filter((facts) => facts.name === name)
+    return Effect.flatMap(this.inventory.view, ({ named, complete }) => {
+      const [only, another] = named(name)
       if (only !== undefined && another === undefined) return Effect.succeed(only)
       const [kind, message] =
         another !== undefined

@@ -32,7 +32,25 @@ const mirrored = (machines: ReadonlyArray<string>) => {
   return { mirror, told, gone, leave, reread }
 }
 
+const naming = (ref: string, name: string): ObjectUpdate => ({
+  kind: "modify",
+  obj: { type: "VirtualMachine", value: ref },
+  changeSet: [{ name: "name", op: "assign", val: name }],
+  missingSet: []
+})
+
 describe("the mirror", () => {
+  it("finds machines by their present names, several of one name, and none that is gone", () => {
+    const { mirror, leave } = mirrored(refs(3))
+    const named = (name: string) => mirror.named(name).map(({ ref }) => ref)
+    for (const ref of ["vm-0", "vm-1", "vm-2"]) mirror.apply(naming(ref, "debian"))
+    mirror.apply(naming("vm-1", "worker"))
+    mirror.settle(1_000)
+    assert.deepStrictEqual([named("debian"), named("worker"), named("")], [["vm-0", "vm-2"], ["vm-1"], []])
+    leave(2_000, "vm-0", "vm-1")
+    assert.deepStrictEqual([named("debian"), named("worker")], [["vm-2"], []])
+  })
+
   it("counts a shrink that comes in pieces as one", () => {
     const { mirror, gone, leave } = mirrored(refs(9))
     leave(1_000, "vm-0", "vm-1")
