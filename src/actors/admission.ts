@@ -54,10 +54,10 @@ export const admit = (job: Job, model: Model | undefined, settings: SettingsShap
   if (flavor._tag === "Unknown") return refused(`its flavor "${flavor.name}" is not in hatchery.vsphere.flavors`)
   const login = loginOf(model, settings)
   if (login === "none")
-    return refused(`there is no guest login for "${model.image}" in hatchery.vsphere.guestCredentials or in its model`)
+    return refused(`there is no guest login for "${model.image}" in hatchery.vsphere.models or in its model`)
   if (login === "unresolved")
     return refused(
-      `the password of its model "${model.name}" is a secret that CDS does not tell (${model.password}); set hatchery.vsphere.guestCredentials for "${model.image}"`,
+      `the guest login of its model "${model.name}" is a secret that CDS does not tell (${unresolved(model)}); set hatchery.vsphere.models for "${model.image}"`,
       { final: false }
     )
   const { image, name } = model
@@ -84,7 +84,7 @@ export const admitV1 = (model: ModelV1, stamp: ModelStamp, settings: SettingsSha
   if (Result.isFailure(script))
     return refused(`its model ${path} cannot be used: ${script.failure.message}`, { final: false })
   if (model.user === "" && !settings.modelCredentials.some(({ modelPath }) => modelPath === path))
-    return refused(`there is no guest login for the model ${path} in hatchery.vsphere.guestCredentials or in it`, {
+    return refused(`there is no guest login for the model ${path} in hatchery.vsphere.models or in it`, {
       final: false
     })
   return {
@@ -122,5 +122,8 @@ const loginOf = (model: Model, settings: SettingsShape): Claim["login"] | "none"
   return { username: model.username, password: Redacted.make(model.password) }
 }
 
-/** A secret that nobody has put in. */
-export const isUnresolved = ({ password }: Pick<Model, "password">): boolean => password.includes("${{")
+/** A secret in the login that nobody has put in, as it stands there. */
+const unresolved = ({ username, password }: Pick<Model, "username" | "password">): string | undefined =>
+  /\$\{\{.*?(\}\}|$)/s.exec(`${username}\n${password}`)?.[0]
+
+export const isUnresolved = (login: Pick<Model, "username" | "password">): boolean => unresolved(login) !== undefined

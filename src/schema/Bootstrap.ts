@@ -8,6 +8,8 @@ export const workerLog = "/tmp/worker.log"
 export const registerLog = "/tmp/worker.register.log"
 /** Where everything before the worker writes: pre-start script, download, a V1 model's own commands. */
 export const setupLog = "/tmp/cds-worker-setup.log"
+/** Where a V1 model's post command writes while its template is built. */
+export const buildLog = "/tmp/worker.build.log"
 
 export interface Bootstrap {
   /** Stands in the text, so that the process can be found again by its command line. */
@@ -126,3 +128,15 @@ exec ${shell} -c ${quoted(`# CDS worker ${workerName}\n${text}`)}
 `
   })
 }
+
+/** The post command of a V1 model while its template is built (seed 001 section 4.1): alone, and run by the same shell as after a job. */
+export const buildScriptOf = (
+  { postCmd }: Pick<ModelV1, "postCmd">,
+  apiUrl: string
+): Result.Result<string, ScriptTemplateError> =>
+  Result.map(
+    render(postCmd, { ...scriptVariables(base(apiUrl)), FromWorkerImage: false }),
+    (post) => `exec >${buildLog} 2>&1
+exec ${shell} -c ${quoted(post)}
+`
+  )

@@ -93,7 +93,7 @@ export interface VSphereSettings {
   readonly dns: ReadonlyArray<string>
 }
 
-/** Login for machines of a V1 model (`guestCredentials[].modelPath`). */
+/** Login for machines of a V1 model (`models[].modelPath`). */
 export interface ModelCredential {
   /** `group/name` */
   readonly modelPath: string

@@ -286,6 +286,19 @@ describe("a template that cannot be built", () => {
     }).pipe(seeded("fails"))
   )
 
+  it.effect("because its post command ends well and leaves the machine on has that told at once, and its time", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", postCmd: "true" }], { vcenter: { programs: guests } })
+      const { said } = yield* enter(world)
+      const text = Effect.map(said("shared.infra/build-env"), (all) => all.join())
+      yield* TestClock.adjust("4 minutes")
+      assert.match(yield* text, /its post command has ended with exit code 0, and the machine is still on/)
+      assert.notMatch(yield* text, /building failed/)
+      yield* TestClock.adjust("15 minutes")
+      assert.match(yield* text, /building failed: preparing the template took too long/)
+    }).pipe(seeded("stays on"))
+  )
+
   it.effect("in a version that was changed meanwhile is no error of the present one", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", postCmd: "exit 3" }], { vcenter: { programs: guests } })
@@ -345,7 +358,7 @@ describe("a template that cannot be built", () => {
       const world = yield* makeV1([{ name: "build-env", user: "", password: "", ...registered }])
       const { said } = yield* enter(world)
       yield* TestClock.adjust("5 minutes")
-      assert.include((yield* said("shared.infra/build-env")).join(), "set hatchery.vsphere.guestCredentials (modelPath")
+      assert.include((yield* said("shared.infra/build-env")).join(), "set hatchery.vsphere.models (modelPath")
     }).pipe(seeded("no login"))
   )
 })

@@ -98,6 +98,19 @@ describe("a job that is refused", () => {
     assert.match(reason(job, { ...model, image: "alpine", username: "root" }), /no guest login/)
   })
 
+  it("because of a secret in its login that nobody has put in, told without the rest of the login", () => {
+    const own = { ...settings, credentials: [] }
+    for (const [username, password] of [
+      ["${{ secrets.user }}", "hunter2"],
+      ["root", "hunter2${{ secrets.pass }}"],
+      ["root", "hunter2${{ secr"]
+    ] as const) {
+      const why = reason(job, { ...model, username, password }, own)
+      assert.match(why, /is a secret that CDS does not tell \(\$\{\{ secr.*set hatchery.vsphere.models for "debian12"/)
+      assert.notInclude(why, "hunter2")
+    }
+  })
+
   it("names no model", () => {
     const admission = admit(job, undefined, settings)
     assert.deepInclude(admission, { _tag: "Refused", reason: "the job names no worker model (runs-on)" })

@@ -169,6 +169,22 @@ describe("a job on a V1 model", () => {
     }).pipe(seeded("job"))
   )
 
+  it.effect("that is deprecated runs, and its user is told once", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", deprecated: true, ...registered }])
+      yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      const [id = ""] = yield* world.cds.enqueueV1({ model: path })
+      yield* TestClock.adjust("10 minutes")
+      const job = yield* world.cds.job(id)
+      assert.strictEqual(job?.status, "Success")
+      const told = job?.infos.filter(({ message }) => /deprecated/i.test(message)) ?? []
+      assert.lengthOf(told, 1)
+      assert.include(told[0]?.message, path)
+      assert.deepStrictEqual(yield* world.cds.violations, [])
+    }).pipe(seeded("deprecated"))
+  )
+
   it.effect("waits, with the reason, until the model has its template and its registration", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env" }])

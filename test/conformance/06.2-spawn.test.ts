@@ -310,8 +310,8 @@ describe("6.2.3 the guest login is", () => {
       ]
       yield* TestClock.adjust("2 minutes")
       for (const id of ids) {
-        assert.match(yield* waitsFor(scene, id), /is a secret that CDS does not tell .*guestCredentials for "debian12"/)
-        assert.isTrue((yield* toldTo(scene, id)).some((message) => message.includes("guestCredentials")))
+        assert.match(yield* waitsFor(scene, id), /is a secret that CDS does not tell .*vsphere.models for "debian12"/)
+        assert.isTrue((yield* toldTo(scene, id)).some((message) => message.includes("vsphere.models")))
       }
       assert.deepStrictEqual(ours(scene), [])
     }).pipe(seeded("untold"))
@@ -323,7 +323,7 @@ describe("6.2.3 the guest login is", () => {
       const scene = yield* spawning({ models, settings: { credentials: [] }, ready: "10 minutes" })
       const id = yield* orderV2(scene)
       yield* TestClock.adjust("2 minutes")
-      assert.match(yield* waitsFor(scene, id), /no guest login for "debian12" in hatchery.vsphere.guestCredentials/)
+      assert.match(yield* waitsFor(scene, id), /no guest login for "debian12" in hatchery.vsphere.models/)
       assert.deepStrictEqual(ours(scene), [])
     }).pipe(seeded("nobody"))
   )

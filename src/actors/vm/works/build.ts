@@ -3,8 +3,9 @@
  * (seed 001 section 4.1; vsphere-behaviour 11.5).
  */
 import { Effect, Result } from "effect"
+import { buildLog, buildScriptOf } from "../../../schema/Bootstrap.ts"
 import { isOff } from "../../../schema/Machine.ts"
-import { render, scriptVariables } from "../../../schema/ScriptTemplate.ts"
+import { EventLog } from "../../../services/EventLog.ts"
 import { Inventory } from "../../../services/Inventory.ts"
 import { Settings } from "../../../services/Settings.ts"
 import { VSphere } from "../../../services/VSphere.ts"
@@ -14,24 +15,33 @@ import { done, failure, persist, refOf, type WorkContext } from "./kit.ts"
 import { makeModelLogin, noModelLogin } from "./login.ts"
 import { makeRecord } from "./record.ts"
 
-const log = "/tmp/worker.build.log"
-
-/** Ends when the command has failed; a command that ended well powers the machine off. */
-const failing = Effect.fnUntraced(function* (guest: GuestOfMachine, pid: number) {
-  const exitCode = yield* guest.ended(pid, { first: 5_000, longest: 5_000 })
-  if (exitCode === 0) return yield* Effect.never
-  const end = yield* guest.logEnd(log)
-  return failure(`its post command ended with exit code ${exitCode}${end === "" ? "" : `; its log ends with:\n${end}`}`)
-})
-
 export const makeBuilding = Effect.gen(function* () {
   const guestOf = yield* makeGuestOf
   const inventory = yield* Inventory
   const models = yield* WorkerModels
-  const settings = yield* Settings
+  const log = yield* EventLog
+  const { times, worker } = yield* Settings
   const vsphere = yield* VSphere
   const loginOf = yield* makeModelLogin
   const record = yield* makeRecord
+
+  /** A post command powers the machine off (seed 001 section 4.1), which may take it some time after its end. */
+  const staysOn = Effect.fnUntraced(function* (path: string) {
+    yield* Effect.sleep(times.shutdownMs)
+    const text = `its post command has ended with exit code 0, and the machine is still on: it becomes the template when it goes off, within ${times.templateMs / 60_000} min; end post_cmd with what powers it off, e.g. sudo shutdown -h now`
+    yield* Effect.logWarning(`the V1 model ${path}: ${text}`)
+    yield* log.append({ kind: "decision", subject: path, text })
+  })
+
+  /** Ends when the command has failed. */
+  const failing = Effect.fnUntraced(function* (path: string, guest: GuestOfMachine, pid: number) {
+    const exitCode = yield* guest.ended(pid, { first: 5_000, longest: 5_000 })
+    if (exitCode === 0) return yield* Effect.andThen(staysOn(path), Effect.never)
+    const end = yield* guest.logEnd(buildLog)
+    return failure(
+      `its post command ended with exit code ${exitCode}${end === "" ? "" : `; its log ends with:\n${end}`}`
+    )
+  })
 
   return {
     /** A model without a post command has its machine shut down by us. */
@@ -46,12 +56,11 @@ export const makeBuilding = Effect.gen(function* () {
       const guest = guestOf(ref, login)
       yield* guest.ready(vm.ip)
       if (model.postCmd.trim() === "") return yield* Effect.as(persist(vsphere.shutdown(ref)), done)
-      const command = render(model.postCmd, { ...scriptVariables(settings.worker.apiUrl), FromWorkerImage: false })
-      if (Result.isFailure(command)) return failure(`its post command cannot be used: ${command.failure.message}`)
-      const script = `exec >${log} 2>&1\n${command.success}\n`
-      const pid = yield* guest.start({ script, env: {} })
+      const script = buildScriptOf(model, worker.apiUrl)
+      if (Result.isFailure(script)) return failure(`its post command cannot be used: ${script.failure.message}`)
+      const pid = yield* guest.start({ script: script.success, env: {} })
       const off = Effect.as(inventory.until(ref, isOff), done)
-      return yield* Effect.raceFirst(off, failing(guest, pid))
+      return yield* Effect.raceFirst(off, failing(path, guest, pid))
     }),
 
     convert: Effect.fnUntraced(function* (work: WorkContext) {

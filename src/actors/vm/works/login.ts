@@ -27,7 +27,7 @@ export const makeModelLogin = Effect.gen(function* () {
 
 export const noModelLogin = (path: string): VmEvent =>
   failure(
-    `no guest login for the V1 model "${path}": set hatchery.vsphere.guestCredentials (modelPath, username, password), or the model's user`
+    `no guest login for the V1 model "${path}": set hatchery.vsphere.models (modelPath, username, password), or the model's user`
   )
 
 export const makeWorkerLogin = Effect.gen(function* () {
@@ -49,7 +49,5 @@ export const makeWorkerLogin = Effect.gen(function* () {
 
 export const noWorkerLogin = (template: string, { model }: Claim): VmEvent =>
   model === undefined
-    ? failure(
-        `no guest login for "${template}": set hatchery.vsphere.guestCredentials (modelVMWare, username, password)`
-      )
+    ? failure(`no guest login for "${template}": set hatchery.vsphere.models (modelVMWare, username, password)`)
     : noModelLogin(model.path)

@@ -6,6 +6,7 @@ import { Cds } from "../../../services/Cds.ts"
 import type { GuestProgram } from "../../../services/Guest.ts"
 import { Settings } from "../../../services/Settings.ts"
 import { VSphere } from "../../../services/VSphere.ts"
+import { WorkerModels } from "../../WorkerModels.ts"
 import type { Claim } from "../State.ts"
 import { claimOf, isAskable } from "../State.ts"
 import { type GuestOfMachine, makeGuestOf } from "./guestOf.ts"
@@ -50,6 +51,7 @@ const follow = Effect.fnUntraced(function* (guest: GuestOfMachine, first: number
 
 export const makeWorking = Effect.gen(function* () {
   const cds = yield* Cds
+  const models = yield* WorkerModels
   const settings = yield* Settings
   const vsphere = yield* VSphere
   const guestOf = yield* makeGuestOf
@@ -70,6 +72,13 @@ export const makeWorking = Effect.gen(function* () {
     return done
   })
 
+  /** A job's user reads last that its V1 model is deprecated, when the worker is started (cds-contract 10.4). */
+  const tellDeprecated = Effect.fnUntraced(function* ({ jobId, region, model, modelName }: Claim) {
+    const known = model === undefined || jobId === "" ? undefined : yield* models.get(model.path)
+    if (known?.deprecated === true)
+      yield* Effect.ignore(cds.tell(region, jobId, { _tag: "DeprecatedModel", modelName }))
+  })
+
   /** Starts the worker once, and follows its start script until it ends. The first sign of the worker at CDS ends this work. */
   const bootstrap = Effect.fnUntraced(function* (work: WorkContext) {
     const vm = work.vm()
@@ -85,7 +94,9 @@ export const makeWorking = Effect.gen(function* () {
     if (before !== undefined) return yield* follow(guest, before, claim)
     const program = yield* programFor(template, claim)
     if (Result.isFailure(program)) return failure(`its worker cannot be started: ${program.failure}`)
-    return yield* follow(guest, yield* start(guest, program.success, claim.workerName), claim)
+    const pid = yield* start(guest, program.success, claim.workerName)
+    yield* Effect.forkChild(tellDeprecated(claim))
+    return yield* follow(guest, pid, claim)
   })
 
   /**
