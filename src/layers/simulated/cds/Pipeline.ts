@@ -17,6 +17,12 @@ export const markUnanswered = (state: State, request: ApiRequest): void => {
   state.unanswered.add(`${request.method} ${request.url}`)
 }
 
+/** Marks a call whose caller does not wait for it any more. */
+export const markAbandoned = (state: State, request: ApiRequest): void => {
+  markUnanswered(state, request)
+  state.abandoned.add(request)
+}
+
 /**
  * The API reads the cookie before `Authorization`, and a write that comes with the cookie needs a header that no hatchery sends
  * (cds-contract 0.1).
@@ -59,6 +65,7 @@ const dispatch = Effect.fnUntraced(function* (
   override: Handler | undefined
 ) {
   yield* before(state, request)
+  if (state.abandoned.has(request)) markUnanswered(state, request)
   const now = yield* Clock.currentTimeMillis
   yield* refuseCookie(state, request, now)
   const { handler, params, query } = yield* route(request)

@@ -16,7 +16,7 @@ import type { ApiKeys } from "./Keys.ts"
 import type { Fault, Switches } from "./Knobs.ts"
 import { jobOf } from "./Order.ts"
 import type { JobOrder } from "./Order.ts"
-import { makePipeline, markUnanswered } from "./Pipeline.ts"
+import { makePipeline, markAbandoned } from "./Pipeline.ts"
 import { hatcheryRoutes } from "./routes/hatchery.ts"
 import { queueRoutes } from "./routes/queue.ts"
 import { hatcheryRoutesV1 } from "./routes/v1/hatchery.ts"
@@ -236,7 +236,7 @@ export const make = Effect.fnUntraced(function* (
 
   const handle = (request: ApiRequest) =>
     Effect.flatMap(Effect.forkIn(answer(request), scope), Fiber.join).pipe(
-      Effect.onInterrupt(() => Effect.sync(() => markUnanswered(state, request)))
+      Effect.onInterrupt(() => Effect.sync(() => markAbandoned(state, request)))
     )
 
   const { timings } = state.options

@@ -2,6 +2,7 @@
 import { Deferred, Effect } from "effect"
 import type { JobStatus } from "../../../schema/Job.ts"
 import { isFinal } from "../../../schema/Job.ts"
+import type { ApiRequest } from "./Exchange.ts"
 import type { HatcheryRecord } from "./Hatchery.ts"
 import { eventFrame, iso } from "./Job.ts"
 import type { AnyJob, JobInfo, JobRecord } from "./Job.ts"
@@ -42,6 +43,8 @@ export class State {
   readonly violations: Array<Violation> = []
   /** Calls whose answer may not have reached the caller, as `METHOD path`. */
   readonly unanswered = new Set<string>()
+  /** Requests whose caller went away while they were worked on: what is done for them later nobody knows. */
+  readonly abandoned = new WeakSet<ApiRequest>()
   /** Base address that signin answers as `api_url`; a front sets it once it knows its port. */
   apiUrl = "http://cds.simulated"
   finalJobs = 0

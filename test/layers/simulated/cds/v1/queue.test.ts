@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { simulated } from "../caller.ts"
 import { hatchery, jobUrl, oneJob, rules, statuses, worker } from "./caller.ts"
@@ -109,6 +109,25 @@ it.effect("A second booking by the same hatchery is a double take, unless the fi
     yield* it.book(lost)
     assert.deepStrictEqual(yield* rules(api), ["double-take"])
   })
+)
+
+it.effect(
+  "A booking that comes late, when its caller waits no more and has released the job, is none that it knows of",
+  () =>
+    Effect.gen(function* () {
+      const api = yield* simulated()
+      const it = yield* hatchery(api)
+      const id = yield* oneJob(api)
+      yield* api.fault({ kind: "slow", ms: 30_000, path: "/book" })
+      const waiting = yield* Effect.forkChild(it.book(id))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.interrupt(waiting)
+      yield* it.release(id)
+      yield* TestClock.adjust("20 seconds")
+      assert.deepInclude(yield* api.job(id), { status: "Scheduling", hatchery: "rookery" })
+      assert.strictEqual((yield* it.book(id)).body.id, 89)
+      assert.deepStrictEqual(yield* rules(api), [])
+    })
 )
 
 it.effect("A booking ends after 120 seconds, or after its delay; that it was not used is a violation", () =>
