@@ -122,6 +122,7 @@ it.effect(
       const waiting = yield* Effect.forkChild(it.book(id))
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.interrupt(waiting)
+      yield* it.book(id)
       yield* it.release(id)
       yield* TestClock.adjust("20 seconds")
       assert.deepInclude(yield* api.job(id), { status: "Scheduling", hatchery: "rookery" })
