@@ -125,8 +125,10 @@ export const Returning = row<"Returning">("the claim is being undone by another 
     Done: cell(["Provisioned"], "back in the pool", (vm, _, env) =>
       enter(vm, { _tag: "Provisioned" }, env, { patch: wrote(vm), actions: [{ _tag: "PoolGrew" }] })
     ),
-    Seen: seen(["Returning", "Reaping"], "on: reaped", (vm, facts, env) =>
-      isOff(facts) ? stay(vm) : reap(vm, env, "it went on while it was given back", "none")
+    Seen: seen(["Returning", "Reaping"], "on: reaped, unless our write is lost by it", (vm, facts, env, before) =>
+      isOff(facts) || rewritten(before, facts, env)
+        ? stay(vm)
+        : reap(vm, env, "it went on while it was given back", "none")
     ),
     Gone: seenGone("it went while it was given back"),
     Conceded: conceded(rewrites),

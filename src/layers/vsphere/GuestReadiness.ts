@@ -8,6 +8,11 @@ import type { GuestLogin, GuestProgram } from "../../services/Guest.ts"
 import { Inventory } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
 
+/** A machine that is gone is no guest that fails: within this its actor is told, and ends the wait. */
+const tellsOfLeaving = "1 second"
+
+const machineGone = () => "the machine is gone"
+
 type Stage = GuestNotReady["stage"]
 type Holds = (facts: MachineFacts) => boolean
 
@@ -62,7 +67,7 @@ export const makeReadiness = (launch: Launch) =>
       const reached = yield* inventory
         .until(ref, (facts) => failed(facts) || (!customizing(facts) && holds(facts)))
         .pipe(
-          Effect.catch(() => notReady(ref, stage, () => "the machine is gone")),
+          Effect.catch(() => Effect.andThen(Effect.sleep(tellsOfLeaving), notReady(ref, stage, machineGone))),
           Effect.timeoutOrElse({ duration: within, orElse: () => notReady(ref, stage, reason) })
         )
       if (failed(reached)) return yield* notReady(ref, "customization", () => "the guest's customization has failed")

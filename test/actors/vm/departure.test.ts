@@ -146,6 +146,17 @@ describe("a machine of another owner", () => {
     assert.deepStrictEqual(kept.vm.state, { _tag: "Provisioned" })
   })
 
+  it("that is given back while others have it running is not removed by what is seen: our write is lost to theirs", () => {
+    const others = sample
+      .written("running")
+      .replace(env.instance, "another process")
+      .replace('"generation":3', '"generation":9')
+    const found = { name: claim.workerName, annotation: others, ...sample.on }
+    const still = after(machine(states.returning), seen(found))
+    assert.deepStrictEqual(still.vm.state, states.returning)
+    assert.strictEqual(after(still.vm, sample.conceded(found)).vm.state._tag, "Running")
+  })
+
   it("goes when others wrote what it cannot have become: no machine boots for the first time again, or is a template by a word", () => {
     const booting = { annotation: sample.written("booting"), ...sample.on }
     const built = { name: "build-env-tmp", annotation: sample.goAnnotation({ model: true, provisioning: false }) }

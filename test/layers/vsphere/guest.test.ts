@@ -95,12 +95,14 @@ describe("a guest is ready", () => {
     }).pipe(Effect.provide(stand()))
   )
 
-  it.effect("or fails when the machine goes", () =>
+  it.effect("or fails a moment after the machine goes: its actor hears of that first", () =>
     Effect.gen(function* () {
       const ref = yield* machine("ToolsNever")
       const fiber = yield* Effect.forkScoped(Effect.flip((yield* Guest).ready(ref, ip, login)))
       yield* TestClock.adjust("1 second")
       ;(yield* SimVCenter).others.destroy(ref)
+      yield* TestClock.adjust("900 millis")
+      assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust("1 second")
       assert.match((yield* Fiber.join(fiber)).reason, /gone/)
     }).pipe(Effect.provide(stand()))
