@@ -43,9 +43,11 @@ export interface Site {
   instance: string
 }
 
-/** Done to the first machine of the stage that enters the state from now on. */
+/** Done to the first machine of the stage that enters the state from now on: by an event, by being cloned, or by being adopted. */
 export interface Strike {
   readonly state: StateTag
+  /** No other machines than these. */
+  readonly of: (vm: Vm) => boolean
   readonly does: (site: Site, vm: Vm) => Effect.Effect<void>
 }
 
@@ -70,6 +72,8 @@ export interface Stage {
   readonly writtenSince: Map<string, { readonly text: string; readonly at: number }>
   /** What waits for a machine to come into some state. */
   readonly strikes: Array<Strike>
+  /** Has the strike fall that waits for this machine, if any. */
+  readonly meet: (site: Site, vm: Vm) => void
   /** The strikes that fell, with their moments. */
   readonly struck: Array<string>
   /** Foreign machines as they must stay, by reference. */
@@ -151,6 +155,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     return Object.assign(site, { world: observe(() => known.stage!, site, { ...world, settings: own }) })
   }
 
+  const fork = yield* FiberSet.makeRuntime()
   const stage: Stage = {
     plan,
     vcenter,
@@ -167,6 +172,10 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     nobodysSince: new Map(),
     writtenSince: new Map(),
     strikes: [],
+    meet: (site, vm) => {
+      const next = stage.strikes.findIndex(({ state, of }) => state === vm.state._tag && of(vm))
+      if (next >= 0) for (const { does } of stage.strikes.splice(next, 1)) fork(does(site, vm))
+    },
     struck: [],
     foreign: new Map(),
     troubledUntil: 0,
@@ -177,25 +186,17 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     broken: []
   }
   known.stage = stage
-  yield* strikeAsArmed(stage)
+  // A machine of nobody here is of another run.
+  yield* watching((before, _, { vm }, { hatchery }) => {
+    const site = stage.sites.find(({ name }) => name === hatchery)
+    if (site !== undefined && vm.state._tag !== before.state._tag) stage.meet(site, vm)
+  })
   for (const options of plan.foreign) vcenter.addForeign(options)
   for (const model of plan.v1?.models ?? []) yield* cds.addModel({ password: "worker", ...model })
   for (const model of plan.v1?.modelsAsCode ?? []) yield* cds.addModelAsCode(model)
   rememberForeign(stage)
   yield* vcenter.inject({ _tag: "Save" })
   return stage
-})
-
-/** Has the strikes fall. A machine of nobody here is of another run. */
-const strikeAsArmed = Effect.fnUntraced(function* (stage: Stage) {
-  const fork = yield* FiberSet.makeRuntime()
-  yield* watching((before, _, { vm }, { hatchery }) => {
-    if (vm.state._tag === before.state._tag) return
-    const site = stage.sites.find(({ name }) => name === hatchery)
-    const next = stage.strikes.findIndex(({ state }) => state === vm.state._tag)
-    if (site === undefined || next < 0) return
-    for (const { does } of stage.strikes.splice(next, 1)) fork(does(site, vm))
-  })
 })
 
 const read = new Map<string, Annotation | undefined>()
@@ -228,16 +229,21 @@ export const rememberForeign = (stage: Stage): void => {
       stage.foreign.set(machine.ref.value, imprint(machine))
 }
 
-export const begin = Effect.fnUntraced(function* (site: Site, crash?: CrashPoint) {
+export const begin = Effect.fnUntraced(function* (stage: Stage, site: Site, crash?: CrashPoint) {
   if (site.process !== undefined) return
   site.process = yield* start(site.world, crash)
   site.changedAt = yield* Clock.currentTimeMillis
   site.sawAt = Infinity
+  const { context } = site.process
   site.lives.push({ from: site.changedAt, until: Infinity })
-  site.instance = (yield* Context.get(site.process.context, Registry).env).instance
-  const { adopted } = Context.get(site.process.context, Hatchery)
-  const seen = Effect.andThen(adopted, Clock.currentTimeMillis)
-  yield* Effect.forkScoped(Effect.map(seen, (now) => void (site.sawAt = now)))
+  site.instance = (yield* Context.get(context, Registry).env).instance
+  const seen = Effect.andThen(Context.get(context, Hatchery).adopted, Clock.currentTimeMillis)
+  yield* Effect.forkScoped(
+    Effect.map(seen, (now) => {
+      site.sawAt = now
+      for (const { vm } of Context.get(context, Registry).machines.values()) stage.meet(site, vm)
+    })
+  )
   site.wanted.clear()
   const { provision, modelProvision } = site.world.settings
   for (const { template, number } of provision) site.wanted.set(template, number)

@@ -4,6 +4,7 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { Vim } from "../../src/layers/vsphere/Vim.ts"
+import { Registry } from "../../src/actors/Registry.ts"
 import { Inventory } from "../../src/services/Inventory.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
 import { annotationOf, type Observe, type Site, type Stage } from "./Stage.ts"
@@ -78,6 +79,15 @@ const judge = Effect.fnUntraced(function* (stage: Stage, seat: Seat, ttlMs: numb
     say(`the inventory is in doubt for ${(now - doubt.since) / 1000} s: ${doubt.reason}`)
 })
 
+/** A machine comes into Cloning without an event: when its clone is asked for. */
+const meetClone = (stage: Stage, { name, process }: Seat, args: unknown): void => {
+  const { spec } = args as { readonly spec?: { readonly config?: { readonly instanceUuid?: string } } }
+  const site = stage.sites.find((one) => one.name === name)
+  if (site === undefined || process === undefined) return
+  const handle = Context.get(process.context, Registry).machines.get(spec?.config?.instanceUuid ?? "")
+  if (handle !== undefined) stage.meet(site, handle.vm)
+}
+
 export const observe: Observe = (stage, seat, world) => ({
   ...world,
   transports: (line) => {
@@ -85,12 +95,16 @@ export const observe: Observe = (stage, seat, world) => ({
     const watched = Effect.map(Vim, (vim): Vim["Service"] => ({
       ...vim,
       call: (operation, args) =>
-        line.cut || !unguarded.has(operation)
-          ? vim.call(operation, args)
-          : Effect.andThen(
-              judge(stage(), seat, world.settings.times.workerTtlMs, operation, args),
-              vim.call(operation, args)
-            )
+        Effect.suspend(() => {
+          if (line.cut) return vim.call(operation, args)
+          if (operation === "CloneVM_Task") meetClone(stage(), seat, args)
+          return unguarded.has(operation)
+            ? Effect.andThen(
+                judge(stage(), seat, world.settings.times.workerTtlMs, operation, args),
+                vim.call(operation, args)
+              )
+            : vim.call(operation, args)
+        })
     }))
     return Layer.merge(whole, Layer.effect(Vim, watched).pipe(Layer.provide(whole)))
   }

@@ -2,7 +2,7 @@
 import type { AnyJob } from "../../src/layers/simulated/cds/Job.ts"
 import type { ModelRecord } from "../../src/layers/simulated/cds/v1/Model.ts"
 import { mostSpawnErrors, pathOf } from "../../src/schema/ModelV1.ts"
-import { annotationOf, type Stage } from "./Stage.ts"
+import { annotationOf, isNobodys, type Stage } from "./Stage.ts"
 
 const pathOn = ({ draft }: ModelRecord): string => pathOf(draft)
 
@@ -36,6 +36,14 @@ const templates = ({ vcenter, sites }: Stage) =>
 
 const stampOf = ({ lastModifiedAt }: ModelRecord): string => String(Math.floor(lastModifiedAt / 1_000))
 
+/** True while a machine descends from the template that no hatchery here looks after any more, as somebody made it their own. */
+const isInUse = (stage: Stage, path: string, stamp: string | undefined): boolean =>
+  stage.vcenter.machines().some((machine) => {
+    const annotation = machine.template ? undefined : annotationOf(machine)
+    if (annotation?.workerModelPath !== path || annotation.workerModelLastModified !== stamp) return false
+    return isNobodys(stage, machine) || (annotation.model && !machine.name.endsWith("-tmp"))
+  })
+
 /** Promise 3 for V1 models: what is not yet as it has to be at the end. */
 export const unfinishedModels = (stage: Stage): ReadonlyArray<string> => {
   if (stage.plan.v1 === undefined) return []
@@ -46,7 +54,9 @@ export const unfinishedModels = (stage: Stage): ReadonlyArray<string> => {
     return model === undefined ? !name.includes("-old-") : name === model.draft.name && stamp === stampOf(model)
   }
   return [
-    ...found.filter((one) => !isCurrent(one)).map(({ name, path }) => `the template ${name} of ${path} is an old one`),
+    ...found
+      .filter((one) => !isCurrent(one) && !isInUse(stage, one.path, one.stamp))
+      .map(({ name, path }) => `the template ${name} of ${path} is an old one`),
     ...[...models].flatMap(([path, model]) => {
       const current = found.filter((one) => one.path === path && isCurrent(one)).length
       return [

@@ -16,6 +16,7 @@ import { jobs } from "./happenings/jobs.ts"
 import { people } from "./happenings/people.ts"
 import { processes } from "./happenings/processes.ts"
 import { strikes } from "./happenings/strikes.ts"
+import { strikesV1 } from "./happenings/strikesV1.ts"
 import { asCode, jobsV1, models as modelsV1, troublesV1 } from "./happenings/v1.ts"
 import { vcenter } from "./happenings/vcenter.ts"
 import type { Stage } from "./Stage.ts"
@@ -71,7 +72,7 @@ export interface Plan {
 export const troubles: Kinds = { ...vcenter, ...guests, ...cds, ...people, ...processes, ...strikes }
 
 /** All that may go wrong, those of V1 too. */
-export const allTroubles: Kinds = { ...troubles, ...troublesV1 }
+export const allTroubles: Kinds = { ...troubles, ...troublesV1, ...strikesV1 }
 
 /** Seeds below play what they played before there was V1: some of them are kept for it. */
 const firstV1 = 100_000
@@ -195,10 +196,13 @@ const drawV1 = (seed: number, calmAt: number, choice: ReadonlyArray<string>) => 
   }
   const times = { registerMs: dice.seconds(20, 120), templateMs: dice.minutes(5, 15) }
   const work = happen(dice, jobsV1, Object.keys(jobsV1), moments(dice, 0, calmAt, dice.seconds(60, 200)))
+  const struck = choice.filter((kind) => kind in strikesV1)
   const trouble =
     choice.length === 0
       ? []
-      : happen(dice, troublesV1, allowed(dice, choice), moments(dice, 20_000, calmAt, dice.seconds(20, 120)))
+      : struck.length > 0 && dice.chance(strikingShare)
+        ? happen(dice, strikesV1, allowed(dice, struck), moments(dice, 1_000, calmAt, dice.seconds(30, 120)))
+        : happen(dice, allTroubles, allowed(dice, choice), moments(dice, 20_000, calmAt, dice.seconds(20, 120)))
   return { plan: { models: modelsV1, modelsAsCode: [asCode] }, settings, times, happenings: [...work, ...trouble] }
 }
 
@@ -227,7 +231,7 @@ export const draw = (seed: number, chosen: ReadonlyArray<string> = Object.keys(a
   const v1 = drawV1(
     seed,
     calmAt,
-    chosen.filter((kind) => kind in troublesV1)
+    chosen.filter((kind) => kind in troublesV1 || kind in strikesV1)
   )
   const site = v1 === undefined ? ownSite : withV1(ownSite, v1)
   const happenings = [...work, ...trouble, ...(v1?.happenings ?? [])].toSorted((a, b) => a.at - b.at)

@@ -79,7 +79,7 @@ const play = Effect.fnUntraced(function* (seed: number, options: RunOptions, sha
       yield* end(stage, site, "kill", restartMs)
     if (site.process === undefined && (yield* now) >= site.backAt) {
       spoken.delete(site)
-      yield* begin(site)
+      yield* begin(stage, site)
     }
   })
 
@@ -104,7 +104,7 @@ const play = Effect.fnUntraced(function* (seed: number, options: RunOptions, sha
     for (const text of stage.broken.slice(known)) options.say?.(`!! ${text}`)
   })
 
-  for (const site of stage.sites) yield* begin(site)
+  for (const site of stage.sites) yield* begin(stage, site)
   for (const happening of plan.happenings) {
     while ((yield* now) < happening.at && stage.broken.length === 0)
       yield* step(Math.min(stepMs, happening.at - (yield* now)))

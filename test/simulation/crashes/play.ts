@@ -65,7 +65,7 @@ const playOn = Effect.fnUntraced(function* (flow: Flow, crash: CrashPoint | unde
       crashed = true
       yield* end(stage, site, "kill", awayMs)
     } else if (process?.running.pollUnsafe() !== undefined) yield* say("the process has ended by itself")
-    if (site.process === undefined && (yield* now) >= site.backAt) yield* begin(site)
+    if (site.process === undefined && (yield* now) >= site.backAt) yield* begin(stage, site)
     for (const text of yield* brokenNow(stage)) yield* say(text)
   })
 
@@ -93,11 +93,11 @@ const playOn = Effect.fnUntraced(function* (flow: Flow, crash: CrashPoint | unde
     }
   })
 
-  if (flow.before.length > 0) yield* begin(site)
+  if (flow.before.length > 0) yield* begin(stage, site)
   for (const step of flow.before) yield* take(step)
   const sentBefore = site.process?.calls.length ?? 0
   if (crash !== undefined) site.process?.arm(crash)
-  yield* begin(site, crash)
+  yield* begin(stage, site, crash)
   const process = site.process!
   for (const step of flow.steps) yield* take(step)
   const calls = process.calls.slice(sentBefore)

@@ -95,16 +95,29 @@ const checked = Effect.fnUntraced(function* (model: ModelRecord) {
   model.checkRegistration = true
 })
 
+/** Its template is built again. */
+export const changed = (dice: Dice): Deed => {
+  const more = dice.chance(0.5) ? {} : { registered: { binaries: ["git"] } }
+  return toModel(dice, ({ cds }, { draft }) => Effect.asVoid(cds.addModel({ ...draft, ...more })), JSON.stringify(more))
+}
+
+/** Its post command leaves the machine on, until somebody sees to it. */
+const hanging = (dice: Dice): Deed => {
+  const forMs = dice.minutes(4, 20)
+  return toModel(
+    dice,
+    Effect.fnUntraced(function* (stage, { draft }) {
+      yield* stage.cds.addModel({ ...draft, postCmd: "true" })
+      yield* later(stage, forMs, Effect.asVoid(stage.cds.addModel(draft)))
+    }),
+    `for ${forMs / 1_000} s`
+  )
+}
+
 /** What may go wrong where there is V1. */
 export const troublesV1: Kinds = {
-  "V1 model changed": (dice) => {
-    const more = dice.chance(0.5) ? {} : { registered: { binaries: ["git"] } }
-    return toModel(
-      dice,
-      ({ cds }, { draft }) => Effect.asVoid(cds.addModel({ ...draft, ...more })),
-      JSON.stringify(more)
-    )
-  },
+  "V1 model changed": changed,
+  "V1 post command hangs": hanging,
   "V1 model is to be checked": (dice) => toModel(dice, (_, model) => checked(model)),
   "V1 model disabled": (dice) => {
     const forMs = dice.seconds(5, 600)

@@ -79,6 +79,15 @@ const lasting = (dice: Dice, make: (forMs: number) => SimFaultInput): Deed => {
   return fault(make(forMs), forMs)
 }
 
+export const restored: Deed = {
+  text: "",
+  does: Effect.fnUntraced(function* (stage) {
+    yield* fault({ _tag: "Restore" }, 600_000).does(stage)
+    stage.restoredAt = yield* Clock.currentTimeMillis
+    rememberForeign(stage)
+  })
+}
+
 export const vcenter: Kinds = {
   "task fails": (dice) =>
     fault({ _tag: "TaskFails", operation: dice.pick(tasks), fault: dice.pick(taskFaults), count: few(dice) }),
@@ -98,14 +107,7 @@ export const vcenter: Kinds = {
   "collector lost": () => fault({ _tag: "CollectorLost" }),
   restart: (dice) => lasting(dice, (downMs) => ({ _tag: "Restart", downMs })),
   backup: () => fault({ _tag: "Save" }),
-  restore: () => ({
-    text: "",
-    does: Effect.fnUntraced(function* (stage) {
-      yield* fault({ _tag: "Restore" }, 600_000).does(stage)
-      stage.restoredAt = yield* Clock.currentTimeMillis
-      rememberForeign(stage)
-    })
-  }),
+  restore: () => restored,
   "login refused": () => ({
     text: "",
     does: (stage) =>

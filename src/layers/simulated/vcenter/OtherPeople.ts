@@ -2,6 +2,7 @@
 import type { Core } from "./Core.ts"
 import type { Machine } from "./Machine.ts"
 import { isMachine } from "./Machine.ts"
+import { becomeTemplate } from "./operations/TemplateOperations.ts"
 import { destroy, nextVersion, powerOff, powerOn } from "./Power.ts"
 
 export const find = (core: Core, nameOrRef: string): Machine | undefined => {
@@ -25,6 +26,7 @@ export const makeOtherPeople = (core: Core) => ({
   powerOff: deed(core, (machine) => powerOff(core, machine)),
   powerOn: deed(core, (machine) => powerOn(core, machine)),
   destroy: deed(core, (machine) => destroy(core, machine)),
+  markAsTemplate: deed(core, (machine) => becomeTemplate(core, machine)),
   rename: (machine: string, name: string) =>
     deed(core, (found) => {
       core.tree.rename(found, name)

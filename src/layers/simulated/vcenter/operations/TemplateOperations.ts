@@ -1,5 +1,7 @@
 /** MarkAsTemplate, which is no task and done at once, and Rename_Task. */
 import * as Args from "../Args.ts"
+import type { Core } from "../Core.ts"
+import type { Machine } from "../Machine.ts"
 import { mustBePowered, mustBeReachable, nextVersion } from "../Power.ts"
 import { escapeName } from "../Tree.ts"
 import { refuse } from "../Wire.ts"
@@ -11,9 +13,14 @@ export const markAsTemplate: Handler = (core, call) => {
   const machine = machineOf(core, call.self)
   mustBeReachable(machine)
   if (machine.template) refuse("NotSupported", "It is a template already.")
+  becomeTemplate(core, machine)
+  return undefined
+}
+
+/** Refuses with InvalidPowerState. */
+export const becomeTemplate = (core: Core, machine: Machine) => {
   mustBePowered(machine, "poweredOff")
   core.store.update(machine, { template: true, pool: undefined, ...nextVersion(core) })
-  return undefined
 }
 
 export const renameTask: Handler = (core, call) => {
