@@ -90,7 +90,7 @@ export class Hatchery extends Context.Service<
           return
         }
         const env = yield* registry.env
-        const proven = prove(facts, env)
+        const proven = prove(facts, env, yield* cds.region)
         if (proven === undefined) return
         const reason = proven.state._tag === "Reaping" ? undefined : rival(proven)
         const claim = claimOf(proven.state)

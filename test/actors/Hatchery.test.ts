@@ -117,6 +117,32 @@ describe("a restart", () => {
       }).pipe(seeded("takeover"))
   )
 
+  it.effect(
+    "asks for the job of a worker that the Go hatchery started: it goes when that is over, and stays till then",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* makeWorld({ settings: { provision: [] } })
+        const [over = "", goesOn = ""] = yield* world.cds.enqueue({ count: 2 })
+        yield* world.cds.stop(over)
+        const job = world.cds.state.jobs.get(goesOn)
+        if (job !== undefined) Object.assign(job, { status: "Scheduling", hatcheryName: name })
+        const add = (prefix: string, jobId: string) =>
+          world.vcenter.addForeign({
+            count: 1,
+            prefix,
+            annotation: goMachine({ workerName: prefix, jobId, workerStartTime: 1 }),
+            poweredOn: true
+          })[0]?.value ?? ""
+        const done = add("done", over)
+        const busy = add("busy", goesOn)
+        yield* enter(world)
+        yield* TestClock.adjust("4 minutes")
+        const there = refs(world.vcenter.machines())
+        assert.notInclude(there, done)
+        assert.include(there, busy)
+      }).pipe(seeded("job of the Go hatchery"))
+  )
+
   it.effect("that finds two machines with one address keeps the older one", () =>
     Effect.gen(function* () {
       const world = yield* makeWorld({ settings: { provision: [{ template: "debian12", number: 2 }] } })

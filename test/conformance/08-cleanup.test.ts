@@ -91,7 +91,7 @@ const rules: ReadonlyArray<Rule> = [
   },
   {
     rule: "B9, A11: on, not registered: when workerRegistrationTTL is over since we came; Go counts from its start",
-    annotation: {},
+    annotation: { job_id: "" },
     on: true,
     started: 60,
     there: 9,

@@ -18,13 +18,17 @@ interface Proof {
   readonly reason?: string
 }
 
-/** Undefined when the machine is not ours to look after: no annotation, another owner, a vSphere template, what somebody made of one. */
-export const prove = (facts: MachineFacts, env: Env): Vm | undefined => {
+/**
+ * Undefined when the machine is not ours to look after: no annotation, another owner, a vSphere template, what somebody made of one. `region` is that
+ * of the signin: the Go hatchery does not write down a V2 job's, and a V2 hatchery is granted one.
+ */
+export const prove = (facts: MachineFacts, env: Env, region = ""): Vm | undefined => {
   const annotation = parse(facts.annotation)
   if (annotation === undefined || annotation.hatcheryName !== env.hatchery) return undefined
   if (facts.template) return undefined
   const journal = believed(annotation, facts.name)
-  const proof = journal === undefined ? byGoRules(facts, annotation, env) : byJournal(facts, annotation, journal, env)
+  const proof =
+    journal === undefined ? byGoRules(facts, annotation, env, region) : byJournal(facts, annotation, journal, env)
   if (proof === undefined) return undefined
   const model = madeFor(annotation)
   return {
@@ -173,7 +177,7 @@ const leakedBuild = (facts: MachineFacts, annotation: Annotation, env: Env): Pro
  * A machine as the Go hatchery leaves it. One that still says `provisioning` under a name without the pool's prefix was claimed by
  * state A, which renames only. A start time may be missing: then the boot time, then the creation date counts (defect 75).
  */
-const byGoRules = (facts: MachineFacts, annotation: Annotation, env: Env): Proof | undefined => {
+const byGoRules = (facts: MachineFacts, annotation: Annotation, env: Env, region: string): Proof | undefined => {
   if (annotation.model) return leakedBuild(facts, annotation, env)
   const since = annotation.workerStartTime ?? facts.bootedAt ?? annotation.created ?? facts.createdAt ?? env.now
   if (annotation.provisioning && facts.name.startsWith("provision-")) {
@@ -184,7 +188,7 @@ const byGoRules = (facts: MachineFacts, annotation: Annotation, env: Env): Proof
   }
   const claim: Claim = {
     ...jobOf(annotation),
-    region: "",
+    region,
     projectKey: "",
     workerName: facts.name,
     modelName: "",
