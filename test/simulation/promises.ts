@@ -95,10 +95,14 @@ const oneMachinePerJob = (stage: Stage, now: number): ReadonlyArray<string> => {
   return broken
 }
 
+/** True when vCenter shows an address of the machine: on its cards, or in its annotation. */
+const tells = (machine: Machine): boolean =>
+  machine.guest.addresses.flat().length > 0 || annotationOf(machine)?.ipAddress !== undefined
+
 /**
  * Promise 1: at most one machine per address. What vCenter's restore brought back may hold one for a while, powered off. The address of a
- * machine that somebody took over by its annotation is known to the process that saw this, and to no later one while the machine is off. Nor
- * does a process know what vCenter hides from it when it begins.
+ * machine that somebody took over by its annotation is known to the process that saw this, and to no later one while the machine is off; nor to
+ * that one, when vCenter has hidden the machine since, as if it were gone. Nor does a process know what vCenter hides from it when it begins.
  */
 const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> => {
   const restored = now - stage.restoredAt < restoreLagMs
@@ -107,7 +111,8 @@ const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> 
   const counts = (name: string): boolean => {
     const machine = machines.get(name)
     if (machine === undefined || (restored && machine.power !== "poweredOn")) return false
-    return !isNobodys(stage, machine) || (stage.nobodysSince.get(machine.ref.value) ?? now) > sawAt
+    const hiddenAt = tells(machine) ? -Infinity : stage.blindUntil
+    return !isNobodys(stage, machine) || (stage.nobodysSince.get(machine.ref.value) ?? now) > Math.max(sawAt, hiddenAt)
   }
   const ours = stage.sites.flatMap(({ world }) =>
     world.settings.vsphere.networks.map(({ ipRange }) => ipRange.replace(/\d+\/\d+$/, ""))
