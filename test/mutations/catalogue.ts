@@ -76,13 +76,13 @@ export const mutations: ReadonlyArray<Mutation> = [
         file: "src/actors/vm/works/claim.ts",
         find: "      const claim = claimOf(work.vm().state)\n",
         replace: `      const claim = claimOf(work.vm().state)
-      if (claim !== undefined) yield* taking(claim.region, claim.jobId, false)
+      if (claim !== undefined) yield* taking(claim, false)
 `
       },
       {
         file: "src/actors/vm/works/claim.ts",
-        find: "state.claim.jobId, state.resumed)",
-        replace: "state.claim.jobId, true)"
+        find: "taking(state.claim, state.resumed)",
+        replace: "taking(state.claim, true)"
       }
     ],
     caughtBy: [
@@ -119,8 +119,8 @@ export const mutations: ReadonlyArray<Mutation> = [
       },
       {
         file: "src/actors/vm/works/reap.ts",
-        find: "Effect.andThen(inventory.certain, vsphere.powerOff(ref))",
-        replace: "vsphere.powerOff(ref)"
+        find: "        yield* inventory.certain\n        if (yield* signedInLate",
+        replace: "        if (yield* signedInLate"
       },
       {
         file: "src/actors/vm/works/reap.ts",
