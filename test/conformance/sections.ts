@@ -15,8 +15,12 @@ const section = (file: string, number: string, title: string, ...wire: ReadonlyA
   wire
 })
 
-/** Two sections have the number 13; section 12 is numbered 14 within. Sections 1, 2 and 10 tell how the Go hatchery is built inside. */
+/**
+ * Two sections have the number 13; section 12 is numbered 14 within. Sections 1, 2 and 10 tell how the Go hatchery is built inside; of section 2 the
+ * line between CDS and hatchery is judged, as the CDS contract describes it.
+ */
 export const sections: ReadonlyArray<Section> = [
+  section("02", "2", "The CDS API, V1 side", "v1.test.ts", "cds.test.ts", "cds/handover.test.ts"),
   section("03", "3", "Configuration", "settings.test.ts"),
   section("04", "4", "Worker models", "vsphere.test.ts", "v1.test.ts"),
   section("05", "5", "Annotations", "cds/handover.test.ts"),
