@@ -2,15 +2,22 @@
 import { isOff } from "../../schema/Machine.ts"
 import { asked, conceded, seen, seenClaimed, seenGone, tooLate } from "./cells.ts"
 import { atWork, fail, giveBack, inquire, reap, reprove, rewrites, rewritten, starting, wrote } from "./moves.ts"
-import { clonedForJob, poolSize } from "./State.ts"
+import { claimOf, clonedForJob, poolSize } from "./State.ts"
 import type { Env, Step, VmIn } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
 /** What was found on may have its worker at work: an annotation can be older than that, as after a restore of vCenter. */
-const notTaken = (vm: VmIn<"Renamed">, env: Env, reason: string): Step => {
-  const { claim, resumed } = vm.state
-  const isOn = vm.facts !== undefined && !isOff(vm.facts)
-  return resumed && isOn && claim.jobId !== "" ? inquire(vm, env, claim, reason) : fail(vm, env, reason)
+const mayBeAtWork = ({ state, facts }: VmIn<"Renamed">): boolean =>
+  state.resumed && facts !== undefined && !isOff(facts) && state.claim.jobId !== ""
+
+const notTaken = (vm: VmIn<"Renamed">, env: Env, reason: string): Step =>
+  mayBeAtWork(vm) ? inquire(vm, env, vm.state.claim, reason) : fail(vm, env, reason)
+
+/** Somebody wrote its job away. */
+const lostClaim = (vm: VmIn<"Renamed">, env: Env, reason: string): Step => {
+  const step = reprove(vm, env, reason, rewrites)
+  const goes = step.vm.state._tag === "Reaping" && claimOf(step.vm.state)?.jobId === vm.state.claim.jobId
+  return goes && mayBeAtWork(vm) ? inquire(step.vm, env, vm.state.claim, reason) : step
 }
 
 export const Provisioned = row<"Provisioned">("off, ready for a job")(
@@ -102,7 +109,11 @@ export const Renamed = row<"Renamed">("claimed for a job, which is being taken")
           : atWork(vm, env, claim)
       }
     ),
-    Conceded: conceded(rewrites),
+    Conceded: cell(
+      ["Ceded", ...rewrites, "Reaping"],
+      "what it proves to be now; to be reaped and found on: CDS is asked first",
+      (vm, { facts, reason }, env) => lostClaim({ ...vm, facts, ref: facts.ref }, env, reason)
+    ),
     Failed: cell(
       ["Reaping", "Running"],
       "taking its job failed: reaped; found on: CDS is asked first",

@@ -164,6 +164,14 @@ describe("a claim", () => {
     assert.deepStrictEqual(after(machine(states.powered), { _tag: "SignedIn" }).vm.state, states.powered)
   })
 
+  it("that somebody wrote away from a machine found on is not reaped before CDS was asked whether its worker is at work", () => {
+    const found = sample.conceded({ ...sample.on, annotation: sample.written("provisioned") })
+    const resumed = after(machine({ ...states.renamed, resumed: true }), found)
+    assert.deepStrictEqual(resumed.vm.state, { _tag: "Running", claim, signedIn: false, resumed: true, overdue: true })
+    assert.strictEqual(workOf(resumed.vm.state), "inquire")
+    assert.deepStrictEqual(reaping(after(machine(states.renamed), found)).claim, claim)
+  })
+
   it("that cannot be written, or takes too long, is undone, and a try is spent", () => {
     for (const event of [failed, deadline]) {
       const returning = after(machine(states.reserved), event)
