@@ -58,6 +58,27 @@ const refusals: ReadonlyArray<Refusal> = [
     reason: /it asks for memory \(runs-on\.memory\)/
   },
   {
+    why: "a V2 job that asks for a flavor that nobody defined",
+    order: (scene) => orderV2(scene, { flavor: "huge" }),
+    reason: /its flavor "huge" is not in hatchery\.vsphere\.flavors/
+  },
+  {
+    why: "a V1 job that asks for a flavor that nobody defined",
+    order: (scene) => orderV1(scene, { model: asCode, flavor: "huge" }),
+    reason: /its flavor "huge" is not in hatchery\.vsphere\.flavors/
+  },
+  {
+    why: "a V2 job whose model names a template that vCenter does not have",
+    order: (scene) => orderV2(scene, { image: "nowhere" }),
+    settings: { credentials: [{ template: "nowhere", username: "worker", password: Redacted.make("worker") }] },
+    reason: /vCenter shows no template nowhere/
+  },
+  {
+    why: "a V2 job without a guest login in configuration and model",
+    order: (scene) => orderV2(scene, { image: "nowhere" }),
+    reason: /there is no guest login for "nowhere"/
+  },
+  {
     why: "a V1 job that names a V2 model of another type",
     order: (scene) =>
       Effect.andThen(scene.cds.addModelAsCode({ path: asCode, type: "docker" }), orderV1(scene, { model: asCode })),

@@ -68,6 +68,10 @@ const perMachine = (scraped: Scrape) =>
     series.startsWith("cds_hatchery_vsphere_worker_vcpus{") ? [`${series} ${one}`] : []
   )
 
+/** The disk of each machine, GB. */
+const disks = (scraped: Scrape) =>
+  [...scraped].flatMap(([series, one]) => (series.startsWith("cds_hatchery_vsphere_worker_disk_gb{") ? [one] : []))
+
 const wantedOf = ({ vcenter }: World) =>
   vcenter
     .owned(name)
@@ -177,10 +181,6 @@ describe("metrics", () => {
     ({ cds, vcenter }, process) =>
       Effect.gen(function* () {
         const reads = () => process.calls.filter((call) => call === "RetrievePropertiesEx").length
-        const disks = (scraped: Scrape) =>
-          [...scraped].flatMap(([series, one]) =>
-            series.startsWith("cds_hatchery_vsphere_worker_disk_gb{") ? [one] : []
-          )
         const first = yield* scrape(process)
         assert.deepStrictEqual(disks(first), [20, 20])
         assert.strictEqual(value(first, "vsphere_allocated_disk_gb"), 40)
