@@ -7,6 +7,7 @@ import { pathOf, sameStamp, stampOf } from "../schema/ModelV1.ts"
 import { EventLog } from "../services/EventLog.ts"
 import { Inventory } from "../services/Inventory.ts"
 import { Ids } from "../services/Ids.ts"
+import { IpPool } from "../services/IpPool.ts"
 import { Settings } from "../services/Settings.ts"
 import { makeConceive, type Source } from "./conceive.ts"
 import { standingOf, unready } from "./modelTemplates.ts"
@@ -32,6 +33,7 @@ export class Nursery extends Context.Service<
       const conceive = yield* makeConceive
       const ids = yield* Ids
       const inventory = yield* Inventory
+      const ips = yield* IpPool
       const log = yield* EventLog
       const registry = yield* Registry
       const settings = yield* Settings
@@ -110,6 +112,7 @@ export class Nursery extends Context.Service<
       const pass = Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         yield* replace
+        yield* part
         const missing = new Map([...wanted].map(([pool, number]) => [pool, deficit(pool, number, now)]))
         for (const pool of roundRobin(missing)) {
           const source = yield* sourceOf(pool)
@@ -128,6 +131,17 @@ export class Nursery extends Context.Service<
             if (!sameStamp(handle.vm.model, stampOf(model))) yield* dismiss([handle], "its V1 model was changed")
           } else if (settings.cds.token === undefined || (yield* workerModels.isGone(handle.vm.model.path)))
             yield* dismiss([handle], "CDS has its V1 model no more")
+        }
+      })
+
+      /** Two machines with one address, of which the other is somebody else's and was not shown when ours got it, are of no use to a job. */
+      const part = Effect.gen(function* () {
+        const ours = new Set([...registry.machines.values()].map(({ vm }) => vm.ref))
+        for (const handle of pooled()) {
+          const { ip } = handle.vm
+          if (ip === undefined || handle.lease !== undefined || isReady(handle) === 0) continue
+          if ((yield* ips.holders(ip)).some((ref) => !ours.has(ref)))
+            yield* dismiss([handle], `its address ${ip} is on somebody else's machine too`)
         }
       })
 

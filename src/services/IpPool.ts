@@ -2,7 +2,7 @@
 import { Context } from "effect"
 import type { Effect } from "effect"
 import type { IpExhausted } from "../schema/Errors.ts"
-import type { MachineFacts, MachineId } from "../schema/Machine.ts"
+import type { MachineFacts, MachineId, MachineRef } from "../schema/Machine.ts"
 import type { Addressing } from "./VSphere.ts"
 
 /** Addresses of the ranges (vsphere-behaviour 12). */
@@ -29,6 +29,8 @@ export class IpPool extends Context.Service<
     /** Keeps account of addresses that machines of others hold (annotation and guest network). */
     readonly observe: (facts: MachineFacts) => Effect.Effect<void>
     readonly forget: (facts: MachineFacts) => Effect.Effect<void>
+    /** The machines that show the address, ours among them: in their annotation or name, or on their guest's network cards. */
+    readonly holders: (ip: string) => Effect.Effect<ReadonlyArray<MachineRef>>
     readonly count: Effect.Effect<IpCount>
   }
 >()("rookery/services/IpPool") {}

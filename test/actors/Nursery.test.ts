@@ -47,6 +47,19 @@ describe("the warm pool", () => {
     })
   )
 
+  it.effect("replaces a ready machine whose address turns out to be somebody else's too", () =>
+    Effect.gen(function* () {
+      const scene = yield* makeScene()
+      const [taken] = ours(scene)
+      const ip = /"ip_address":"([\d.]+)"/.exec(taken?.annotation ?? "")?.[1] ?? ""
+      scene.vcenter.addForeign({ count: 1, prefix: "squatter", ip, poweredOn: true })
+      yield* TestClock.adjust("10 minutes")
+      assert.notInclude(refs(ours(scene)), taken?.ref.value)
+      assert.deepStrictEqual(conflicts(scene), [])
+      assert.deepStrictEqual(yield* faults(scene, 2), [])
+    })
+  )
+
   it("takes turns in configured order, as long as any is missing", () => {
     const missing = new Map([
       ["a", 1],

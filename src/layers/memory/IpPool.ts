@@ -115,6 +115,10 @@ export const layer: Layer.Layer<IpPool, never, Settings> = Layer.effect(
       release: (machine) => Effect.sync(() => drop(machine)),
       observe,
       forget,
+      holders: (ip) =>
+        Effect.sync(() =>
+          [...seenOn].flatMap(([ref, seen]) => (seen.written.includes(ip) || seen.onCards.includes(ip) ? [ref] : []))
+        ),
       count: Effect.sync(() => {
         const reserved = new Set([...ofRanges([...leased.keys()]), ...written.keys()])
         return {

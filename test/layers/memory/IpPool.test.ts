@@ -289,6 +289,19 @@ describe("addresses of machines of others", () => {
     )
   )
 
+  it.effect("are found on whatever machines show them", () =>
+    pool(three, (ips) =>
+      Effect.gen(function* () {
+        yield* ips.observe(annotated("vm-1", "10.0.0.1"))
+        yield* ips.observe(withCards("vm-2", ["10.0.0.1", "172.17.0.1"]))
+        yield* ips.observe(annotated("vm-3", "10.0.0.2"))
+        assert.deepStrictEqual(yield* ips.holders("10.0.0.1"), ["vm-1", "vm-2"])
+        yield* ips.forget(annotated("vm-1", "10.0.0.1"))
+        assert.deepStrictEqual(yield* ips.holders("10.0.0.1"), ["vm-2"])
+      })
+    )
+  )
+
   it.effect("on templates are nobody's", () =>
     pool(three, (ips) =>
       Effect.gen(function* () {
