@@ -85,12 +85,14 @@ export const Renamed = row<"Renamed">("claimed for a job, which is being taken")
         : reap(vm, env, cancelled, "release")
     }),
     Refused: cell(
-      ["Returning", "Reaping"],
-      "the take was refused: given back; on, or cloned for the job: reaped",
-      (vm, event, env) =>
-        !clonedForJob(vm) && (vm.facts === undefined || isOff(vm.facts))
+      ["Returning", "Running", "Reaping"],
+      "the take was refused: given back; found on: CDS is asked about its worker first; on, or cloned for the job: reaped",
+      (vm, event, env) => {
+        if (mayBeAtWork(vm)) return inquire(vm, env, vm.state.claim, event.reason)
+        return !clonedForJob(vm) && (vm.facts === undefined || isOff(vm.facts))
           ? giveBack(vm, env, vm.state.claim, event.reason, false)
           : reap(vm, env, event.reason, "none")
+      }
     ),
     Cancel: cell(["Renamed"], "remembered until the take is answered", (vm, event) =>
       stay({ ...vm, state: { ...vm.state, cancelled: event.reason } })

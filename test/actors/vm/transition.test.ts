@@ -154,6 +154,8 @@ describe("a claim", () => {
       assert.strictEqual(after(machine(found), event).vm.state._tag, "Reaping")
       assert.strictEqual(after(machine(states.renamed, isOn), event).vm.state._tag, "Reaping")
     }
+    const refused = after(machine(found, isOn), { _tag: "Refused", reason: "CDS refused the job" })
+    assert.deepStrictEqual(refused.vm.state, { ...states.overdue, resumed: true })
     for (const state of [found, states.poweredOn]) {
       const working = after(machine(state, isOn), { _tag: "SignedIn" })
       assert.deepStrictEqual(working.vm.state, { ...states.working, resumed: true })
