@@ -30,7 +30,7 @@ const jail = Effect.acquireRelease(
     const dir = mkdtempSync(join(tmpdir(), "shell-"))
     const bin = join(dir, "bin")
     mkdirSync(bin)
-    for (const name of ["sh", "cat", "touch", "chmod"])
+    for (const name of ["sh", "cat", "touch", "chmod", "mkdir"])
       symlinkSync(existsSync(`/bin/${name}`) ? `/bin/${name}` : `/usr/bin/${name}`, join(bin, name))
     const curl = `for word; do echo "[$word]" >>${dir}/curl.args; last=$word; done; echo 'exit 0' >${dir}/worker`
     writeFileSync(join(bin, "curl"), `#!/bin/sh\n${curl}\n`)
