@@ -145,13 +145,17 @@ const jobLost: Kind = (dice) => {
   ])
 }
 
-/** An old word of its claim, or of the pool, stands on it again while its worker starts or works, and the next process believes it. */
+/**
+ * An old word of its claim, or of the pool, stands on it again while its worker starts or works, and the next process believes it. CDS may not
+ * find its job then.
+ */
 const setBack: Kind = (dice) => {
   const afterMs = dice.pick([0, 1_000, dice.seconds(5, 60)])
-  return ambush("Running", [
+  const back = ambush("Running", [
     [blows.takenOver(dice.pick(["renamed", "renamed", "provisioned"]), false, false), afterMs],
     [blows.killed(dice, "Running"), afterMs + 1]
   ])
+  return afterMs > 1_000 ? together(back, ambush("Renamed", [[blows.forgottenJob, 0]])) : back
 }
 
 /** A guest without an address on a host that comes and goes: each time its boot is waited for anew. */
