@@ -13,6 +13,14 @@ const table = properties("test/actors/vm/table.test.ts")
 const claims = properties("test/regressions/claim.test.ts")
 const inventory = properties("test/layers/vsphere/inventory.test.ts")
 const reconfigure = properties("test/layers/vsphere/reconfigure.test.ts")
+const models = properties("test/regressions/models.test.ts")
+const registrar = properties("test/actors/Registrar.test.ts")
+const modelTemplates = properties("test/conformance/04-worker-models.test.ts")
+const registration = properties("test/conformance/06.7-registration.test.ts")
+const ledger = properties("test/layers/memory/Capacity.test.ts")
+const capacity = properties("test/conformance/12-capacity.test.ts")
+const fairness = properties("test/conformance/12-fairness.test.ts")
+const rival = properties("test/actors/Rival.test.ts")
 
 const nothingInDoubt = {
   old: mechanism("that is old keeps every machine as it is, whatever is due; with the doubt that is over"),
@@ -235,5 +243,129 @@ export const mutations: ReadonlyArray<Mutation> = [
       othersLeftAlone,
       claims("16: the ready machines of another hatchery on the same vCenter are not touched")
     ]
+  },
+  {
+    mechanism: "V1 templates",
+    broken: "the template of a model is put aside before its successor is built",
+    patches: [
+      {
+        file: "src/actors/Registrar.ts",
+        find: `          case "Missing":
+            return yield* build(model)
+`,
+        replace: `          case "Missing":
+            for (const older of yield* machines) if (older.name === model.name) yield* putAside(older)
+            return yield* build(model)
+`
+      }
+    ],
+    caughtBy: [
+      models(
+        "77: a build that fails leaves no machine and no address taken, and the template of the model is there all the while"
+      )
+    ]
+  },
+  {
+    mechanism: "V1 templates",
+    broken: "a template that was replaced is destroyed, whatever descends from it",
+    patches: [
+      {
+        file: "src/actors/modelTemplates.ts",
+        find: "isUnneeded(one) && !descend.some((stamp) => sameStamp(stamp, one.stamp))",
+        replace: "isUnneeded(one) && descend.length >= 0"
+      }
+    ],
+    caughtBy: [
+      modelTemplates("stays while a machine in vCenter carries it, or one that does not show yet"),
+      registrar("keeps the old one aside as long as a machine of its stamp is there")
+    ]
+  },
+  {
+    mechanism: "V1 templates",
+    broken: "the template that a model has now is taken for one that was replaced",
+    patches: [
+      {
+        file: "src/actors/modelTemplates.ts",
+        find: "path === stamp.path && template !== facts",
+        replace: "path === stamp.path && template.id !== ''"
+      }
+    ],
+    caughtBy: [registrar("is built once: a later process finds the template by its stamp")]
+  },
+  {
+    mechanism: "booking before claim",
+    broken: "a machine is cloned to register a model that was not booked for it",
+    patches: [
+      {
+        file: "src/actors/Registrar.ts",
+        find: "          yield* cds.bookModel(model)\n",
+        replace: ""
+      }
+    ],
+    caughtBy: [registration("is left to another hatchery that has booked it: nothing is cloned for it")]
+  },
+  {
+    mechanism: "capacity",
+    broken: "nobody asks what the resource pool has left",
+    patches: [
+      {
+        file: "src/layers/memory/Capacity.ts",
+        find: "      if (pool !== undefined) return pool\n",
+        replace: ""
+      }
+    ],
+    caughtBy: [
+      ledger("refuses the worker that needs more memory, or any worker when its CPU is all reserved, with the numbers"),
+      capacity("a count alone: the resource pool is a safety net"),
+      capacity("no limit of ours: the resource pool decides")
+    ]
+  },
+  {
+    mechanism: "capacity",
+    broken: "what is starting takes nothing of what the resource pool has left",
+    patches: [
+      {
+        file: "src/layers/memory/Capacity.ts",
+        find: "size.memoryMB > left - startingMB)",
+        replace: "size.memoryMB > left)"
+      }
+    ],
+    caughtBy: [
+      ledger("has no room for what is starting already, which its figures do not show yet"),
+      capacity("has room for one more worker only once those that start are on: several at once take it once")
+    ]
+  },
+  {
+    mechanism: "turns",
+    broken: "a job takes its machine as soon as it is read",
+    patches: [
+      {
+        file: "src/actors/Dispatcher.ts",
+        find: "        yield* entry.turn.await\n",
+        replace: ""
+      }
+    ],
+    caughtBy: [
+      fairness("of V2 does not hold up another's two of V1, with a pool: they get the next machines"),
+      fairness("of V2 does not hold up another's two of V1, with clones: they get the next machines")
+    ]
+  },
+  {
+    mechanism: "turns",
+    broken: "a machine that was leased counts for no project before its actor has heard of it",
+    patches: [{ file: "src/actors/assignment.ts", find: "?.projectKey ?? lessee", replace: "?.projectKey" }],
+    caughtBy: [fairness("share the first machines, whichever was queued first (V2, a pool)")]
+  },
+  {
+    mechanism: "freeze",
+    broken: "another process of our name is told and nothing is stopped for it",
+    patches: [
+      {
+        file: "src/actors/Rival.ts",
+        find: "        yield* inventory.distrust(text)\n",
+        replace: ""
+      }
+    ],
+    caughtBy: [rival("notice each other, stop changing anything, and say what to do")]
   }
 ]
