@@ -156,8 +156,9 @@ describe("the inventory", () => {
     "7, 82",
     "a job costs as many calls to vCenter among two hundred foreign machines as among none, and no listing",
     Effect.gen(function* () {
+      // Without jitter: how often a guest is asked depends on how long it takes.
       const callsOfOneJob = Effect.fnUntraced(function* (foreign: number) {
-        const stand = yield* hatched()
+        const stand = yield* hatched({ timings: { jitter: 0 } })
         stand.vcenter.addForeign({ count: foreign })
         yield* pass("1 minute")
         const id = yield* order(stand)
