@@ -79,6 +79,8 @@ export class VSphere extends Context.Service<
     readonly powerOff: (ref: MachineRef) => Effect.Effect<void, VSphereError>
     /** Already gone counts as done. */
     readonly destroy: (ref: MachineRef) => Effect.Effect<void, VSphereError>
+    /** Takes a snapshot of a machine that is off, so that its clones share its disks. One that has any counts as done. */
+    readonly snapshot: (ref: MachineRef) => Effect.Effect<void, VSphereError>
     /**
      * Makes a template of a machine that is off. Done already counts as done; a template cannot be powered on, and has no resource pool. Not guarded
      * by `changeVersion`: who calls it has just written on the machine.

@@ -43,6 +43,29 @@ describe("a V1 model without a template", () => {
     }).pipe(seeded("built"))
   )
 
+  const shares = [
+    { what: "has a snapshot, so that the clones of its pool share its disks", snapshot: true },
+    { what: "has none without the right to take one, and is built all the same", snapshot: false, refused: true },
+    {
+      what: "has none where a flavor may have a disk grow",
+      snapshot: false,
+      flavors: [{ name: "large", cpus: 2, memoryMB: 2_048, diskSizeGB: 100 }]
+    }
+  ]
+
+  it.effect.each(shares)("$what", ({ snapshot, refused, flavors = [] }) =>
+    Effect.gen(function* () {
+      const settings = { modelProvision: [{ modelPath: "shared.infra/build-env", number: 1 }], flavors }
+      const world = yield* makeV1([{ name: "build-env", ...registered }], { settings })
+      const operation = "CreateSnapshot_Task"
+      if (refused) yield* world.vcenter.inject({ _tag: "CallFails", operation, fault: "NoPermission", count: 1 })
+      yield* start(world)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(named(world, "build-env")?.snapshot !== undefined, snapshot)
+      assert.lengthOf(ours(world), 1)
+    }).pipe(seeded("snapshot"))
+  )
+
   it.effect("is built once: a later process finds the template by its stamp", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", ...registered }])
@@ -56,7 +79,14 @@ describe("a V1 model without a template", () => {
     }).pipe(seeded("once"))
   )
 
-  for (const call of ["CloneVM_Task", "StartProgramInGuest", "ReconfigVM_Task", "MarkAsTemplate", "Rename_Task"])
+  for (const call of [
+    "CloneVM_Task",
+    "StartProgramInGuest",
+    "ReconfigVM_Task",
+    "CreateSnapshot_Task",
+    "MarkAsTemplate",
+    "Rename_Task"
+  ])
     for (const when of ["before", "unanswered"] as const)
       it.effect(`has it in the end, and nothing else is left, when the process dies at ${call}, ${when}`, () =>
         Effect.gen(function* () {

@@ -78,7 +78,7 @@ const cells: ReadonlyArray<Cell> = [
 ]
 
 /** Calls of a V1 template's build, which no job makes: the grid in process has their cells (`test/simulation/crashes/flows/template.ts`). */
-const ofTemplates = ["MarkAsTemplate", "Rename_Task"]
+const ofTemplates = ["CreateSnapshot_Task", "MarkAsTemplate", "Rename_Task"]
 
 const isCall =
   ({ side, operation, is = () => true }: Cell) =>

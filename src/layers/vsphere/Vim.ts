@@ -48,6 +48,7 @@ export const operations = [
   "PowerOffVM_Task",
   "ShutdownGuest",
   "Destroy_Task",
+  "CreateSnapshot_Task",
   "MarkAsTemplate",
   "Rename_Task",
   "CancelTask",
@@ -66,6 +67,7 @@ export const mutations: ReadonlySet<VimOperation> = new Set([
   "PowerOffVM_Task",
   "ShutdownGuest",
   "Destroy_Task",
+  "CreateSnapshot_Task",
   "MarkAsTemplate",
   "Rename_Task",
   "StartProgramInGuest"

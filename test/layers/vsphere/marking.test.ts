@@ -12,6 +12,46 @@ const off = Effect.gen(function* () {
   return ref
 })
 
+/** Whether vCenter shows a snapshot of the machine, from which its clones descend. */
+const linked = (ref: string) =>
+  Effect.gen(function* () {
+    const name = (yield* factsOf(ref))?.name ?? ""
+    return (yield* play((yield* VSphere).template(name), "5 seconds")).linked
+  })
+
+describe("the snapshot of a machine", () => {
+  it.effect("is taken once: it is the one that clones share the disks of", () =>
+    Effect.gen(function* () {
+      const vsphere = yield* VSphere
+      const ref = yield* off
+      yield* play(vsphere.snapshot(ref), "20 seconds")
+      yield* play(vsphere.snapshot(ref), "20 seconds")
+      assert.isTrue(yield* linked(ref))
+      assert.strictEqual(yield* sent("CreateSnapshot_Task"), 1)
+    }).pipe(Effect.provide(stand()))
+  )
+
+  it.effect("whose answer is lost is looked for", () =>
+    Effect.gen(function* () {
+      const ref = yield* off
+      yield* (yield* SimVCenter).inject({ _tag: "AnswerLost", operation: "CreateSnapshot_Task" })
+      yield* play((yield* VSphere).snapshot(ref), "60 seconds")
+      assert.isTrue(yield* linked(ref))
+      assert.strictEqual(yield* sent("CreateSnapshot_Task"), 1)
+    }).pipe(Effect.provide(stand()))
+  )
+
+  it.effect("is never taken of a machine that is not ours", () =>
+    Effect.gen(function* () {
+      const [foreign] = (yield* SimVCenter).addForeign({ count: 1, poweredOn: false })
+      yield* TestClock.adjust("2 seconds")
+      const error = yield* play(Effect.flip((yield* VSphere).snapshot(foreign?.value ?? "")), "5 seconds")
+      assert.match(error.message, /belongs to no hatchery/)
+      assert.strictEqual(yield* sent("CreateSnapshot_Task"), 0)
+    }).pipe(Effect.provide(stand()))
+  )
+})
+
 describe("marking a machine as a template", () => {
   it.effect("makes it one, which the mirror shows, and is not sent again for one that is", () =>
     Effect.gen(function* () {

@@ -124,11 +124,11 @@ export const pool = (session: Soap.Session, wanted: number, withinMs: number) =>
     })
   })
 
-/** Promise 1, looked after from outside. A guest's address and the one in the annotation both count. */
+/** Promise 1, looked after from outside. A guest's address and the one in the annotation both count; what a template says of itself is past. */
 const watch = (vcenter: Vcenter.Vcenter, doubles: Set<string>) =>
   Effect.gen(function* () {
     while (true) {
-      const machines = yield* vcenter.inventory
+      const machines = (yield* vcenter.inventory).filter(({ template }) => !template)
       const addresses = machines.map(({ addresses, annotation }) => [
         ...addresses.flat(),
         annotated(annotation, "ip_address")

@@ -4,7 +4,7 @@
  */
 import { Effect, Result } from "effect"
 import { buildLog, buildScriptOf } from "../../../schema/Bootstrap.ts"
-import { isOff } from "../../../schema/Machine.ts"
+import { isOff, type MachineRef } from "../../../schema/Machine.ts"
 import { EventLog } from "../../../services/EventLog.ts"
 import { Inventory } from "../../../services/Inventory.ts"
 import { Settings } from "../../../services/Settings.ts"
@@ -20,7 +20,9 @@ export const makeBuilding = Effect.gen(function* () {
   const inventory = yield* Inventory
   const models = yield* WorkerModels
   const log = yield* EventLog
-  const { times, worker } = yield* Settings
+  const { flavors, times, worker } = yield* Settings
+  /** A disk that is shared cannot grow. */
+  const diskGrows = flavors.some(({ diskSizeGB }) => diskSizeGB !== undefined)
   const vsphere = yield* VSphere
   const loginOf = yield* makeModelLogin
   const record = yield* makeRecord
@@ -42,6 +44,17 @@ export const makeBuilding = Effect.gen(function* () {
       `its post command ended with exit code ${exitCode}${end === "" ? "" : `; its log ends with:\n${end}`}`
     )
   })
+
+  /** Without one its clones copy the disks, and are made all the same. */
+  const snapshot = (path: string, ref: MachineRef) =>
+    Effect.catchIf(
+      persist(vsphere.snapshot(ref)),
+      ({ kind }) => kind === "denied" || kind === "invalid",
+      ({ message }) =>
+        Effect.logWarning(
+          `the template of the V1 model ${path} gets no snapshot, so its clones copy the disks: ${message}`
+        )
+    )
 
   return {
     /** A model without a post command has its machine shut down by us. */
@@ -65,7 +78,9 @@ export const makeBuilding = Effect.gen(function* () {
 
     convert: Effect.fnUntraced(function* (work: WorkContext) {
       yield* record(work, { state: "converting", claim: undefined })
-      yield* persist(vsphere.markAsTemplate(yield* refOf(work.vm())))
+      const ref = yield* refOf(work.vm())
+      if (!diskGrows) yield* snapshot(work.vm().model?.path ?? "", ref)
+      yield* persist(vsphere.markAsTemplate(ref))
       return done
     })
   }

@@ -37,6 +37,7 @@ const handlers: Record<Exclude<VimOperation, Public>, Handler> = {
   PowerOffVM_Task: Power.powerOffTask,
   ShutdownGuest: Power.shutdownGuest,
   Destroy_Task: Power.destroyTask,
+  CreateSnapshot_Task: Template.createSnapshotTask,
   MarkAsTemplate: Template.markAsTemplate,
   Rename_Task: Template.renameTask,
   CancelTask: Power.cancelTask,

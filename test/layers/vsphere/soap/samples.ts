@@ -316,6 +316,10 @@ export const samples: Readonly<Record<VimOperation, { readonly args: Args; reado
   PowerOffVM_Task: { args: { _this: vm }, result: task },
   ShutdownGuest: { args: { _this: vm }, result: undefined },
   Destroy_Task: { args: { _this: vm }, result: task },
+  CreateSnapshot_Task: {
+    args: { _this: vm, name: "cds", description: "a <b>", memory: false, quiesce: false },
+    result: task
+  },
   MarkAsTemplate: { args: { _this: vm }, result: undefined },
   Rename_Task: { args: { _this: vm, newName: "debian <old>" }, result: task },
   CancelTask: { args: { _this: task }, result: undefined },

@@ -1,4 +1,4 @@
-/** MarkAsTemplate, which is no task and done at once, and Rename_Task. */
+/** CreateSnapshot_Task, MarkAsTemplate, which is no task and done at once, and Rename_Task. */
 import * as Args from "../Args.ts"
 import type { Core } from "../Core.ts"
 import type { Machine } from "../Machine.ts"
@@ -8,6 +8,16 @@ import { refuse } from "../Wire.ts"
 import { machineOf } from "./Handler.ts"
 import type { Handler } from "./Handler.ts"
 import { machineTask } from "./PowerOperations.ts"
+
+/** The new one is the current one, and the child of the one before. */
+export const createSnapshotTask: Handler = (core, call) => {
+  Args.required("name", Args.text(call.args["name"]))
+  return machineTask(core, call, "VirtualMachine.createSnapshot", core.timings().reconfigureMs, (machine) => {
+    if (machine.template) refuse("NotSupported", "A template cannot have a snapshot taken.")
+    const snapshot = { type: "VirtualMachineSnapshot", value: `snapshot-${core.nextId()}` }
+    core.store.update(machine, { snapshot, ...nextVersion(core) })
+  })
+}
 
 export const markAsTemplate: Handler = (core, call) => {
   const machine = machineOf(core, call.self)
