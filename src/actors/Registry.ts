@@ -50,7 +50,7 @@ export class Registry extends Context.Service<
       const log = yield* EventLog
       const settings = yield* Settings
       const signals = yield* Signals
-      const { works, settleJob } = yield* makeWorks
+      const { work, settleJob } = yield* makeWorks
       const fibers = yield* FiberMap.make<MachineId>()
       const machines = new Map<MachineId, VmHandle>()
       const cloning = new Map<MachineId, Latch.Latch>()
@@ -154,8 +154,8 @@ export class Registry extends Context.Service<
         env,
         act,
         told,
-        work: (handle, work) =>
-          works[work]({
+        work: (handle, name) =>
+          work(name, {
             vm: () => handle.vm,
             env,
             tell: (event) => send(handle, event),

@@ -4,34 +4,21 @@
  */
 import { Effect } from "effect"
 import type { Work } from "./Action.ts"
-import type { VmEvent } from "./Event.ts"
 import { makeClaiming } from "./works/claim.ts"
 import { makeHatching } from "./works/hatch.ts"
-import { ending, type WorkContext } from "./works/kit.ts"
+import { type Course, ending, type WorkContext } from "./works/kit.ts"
 import { makeBuilding } from "./works/build.ts"
 import { makeReaping } from "./works/reap.ts"
 import { makeWorking } from "./works/worker.ts"
 
 export const makeWorks = Effect.gen(function* () {
-  const { clone, boot, settle } = yield* makeHatching
-  const { claim, take, unclaim } = yield* makeClaiming
-  const { power, bootstrap } = yield* makeWorking
-  const { prepare, convert } = yield* makeBuilding
-  const { seek, reap, inquire, settleJob } = yield* makeReaping
-  const works: { readonly [W in Work]: (work: WorkContext) => Effect.Effect<VmEvent | undefined> } = {
-    clone: (work) => ending(clone(work)),
-    seek: (work) => ending(seek(work)),
-    boot: (work) => ending(boot(work)),
-    settle: (work) => ending(settle(work)),
-    claim: (work) => ending(claim(work)),
-    take: (work) => ending(take(work)),
-    power: (work) => ending(power(work)),
-    bootstrap: (work) => ending(bootstrap(work)),
-    inquire: (work) => ending(inquire(work)),
-    unclaim: (work) => ending(unclaim(work)),
-    prepare: (work) => ending(prepare(work)),
-    convert: (work) => ending(convert(work)),
-    reap: (work) => ending(reap(work))
+  const { settleJob, ...removing } = yield* makeReaping
+  const works: { readonly [W in Work]: (context: WorkContext) => Course } = {
+    ...(yield* makeHatching),
+    ...(yield* makeClaiming),
+    ...(yield* makeWorking),
+    ...(yield* makeBuilding),
+    ...removing
   }
-  return { works, settleJob }
+  return { work: (name: Work, context: WorkContext) => ending(works[name](context)), settleJob }
 })

@@ -46,15 +46,15 @@ export const untilSent = <A, E extends VSphereError | GuestError, R>(self: Effec
 /** The end of a work that cannot succeed; whatever it did took place or did not, nothing is unknown. */
 export const failure = (reason: string): VmEvent => ({ _tag: "Failed", reason, unknown: false })
 
+/** A work on its way: it ends with an event, with none, or with what went wrong. */
+export type Course = Effect.Effect<
+  VmEvent | undefined,
+  CdsError | Conceded | GuestError | GuestNotReady | IpExhausted | VSphereError
+>
+
 /** Whatever went wrong becomes the work's end. */
-export const ending = <R>(
-  self: Effect.Effect<
-    VmEvent | undefined,
-    CdsError | Conceded | GuestError | GuestNotReady | IpExhausted | VSphereError,
-    R
-  >
-): Effect.Effect<VmEvent | undefined, never, R> =>
-  Effect.catch(self, (error): Effect.Effect<VmEvent> => {
+export const ending = (course: Course): Effect.Effect<VmEvent | undefined> =>
+  Effect.catch(course, (error): Effect.Effect<VmEvent> => {
     if (error._tag === "Conceded") return Effect.succeed({ _tag: "Conceded", reason: error.reason, facts: error.facts })
     if (!("kind" in error)) return Effect.succeed(failure(error.reason))
     return Effect.succeed({ _tag: "Failed", reason: error.message, unknown: error.kind === "unknown" })
