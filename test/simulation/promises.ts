@@ -6,7 +6,7 @@ import { Clock, Context, Effect } from "effect"
 import { Registry } from "../../src/actors/Registry.ts"
 import type { AnyJob } from "../../src/layers/simulated/cds/Job.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
-import type { Annotation } from "../../src/schema/Annotation.ts"
+import { type Annotation, believed } from "../../src/schema/Annotation.ts"
 import { isFinal } from "../../src/schema/Job.ts"
 import { Capacity } from "../../src/services/Capacity.ts"
 import { IpPool } from "../../src/services/IpPool.ts"
@@ -251,14 +251,15 @@ const poolOf = Effect.fnUntraced(function* (stage: Stage, site: Site) {
 })
 
 /**
- * Ours, and to be looked after: what others marked as a V1 template is left alone, unless it has the name of a build. So is a build that was about to
- * be a template when somebody renamed it: a machine that people made of a template, or cloned from it, looks the same.
+ * Ours, and to be looked after: what others marked as a V1 template is left alone, unless it has the name of a build, or our key is to be believed.
+ * So is a build that was about to be a template when somebody renamed it: a machine that people made of a template, or cloned from it, looks the
+ * same. One that says that it was being prepared cannot have been a template.
  */
 const kept = ({ vcenter }: Stage, { name }: Site): ReadonlyArray<Machine> =>
   vcenter.owned(name).filter((machine) => {
     const annotation = annotationOf(machine)
     if (annotation?.model !== true || machine.name.endsWith("-tmp")) return true
-    return annotation.journal !== undefined && annotation.journal.state !== "converting"
+    return annotation.journal?.state === "preparing" || believed(annotation, machine.name) !== undefined
   })
 
 const leases = Effect.fnUntraced(function* (stage: Stage, site: Site) {

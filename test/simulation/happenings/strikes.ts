@@ -122,10 +122,7 @@ const cloned: Kind = (dice) => {
     ],
     [[blows.onceMade(blows.lostTasks(dice.pick([100, 500, 1_000]))), 0]],
     [[blows.onceMade(blows.hands(dice, "Cloning")), 0]],
-    [
-      [blows.onceMade(blows.written("")), 0],
-      [answer, 0]
-    ],
+    [[blows.onceMade(blows.written(`{"hatchery_name":"cousin","worker_name":"x"}`)), 0]],
     [[blows.onceMade(blows.destroyed), 0]],
     [[blows.takenElsewhere, 0], ...(dice.chance(0.5) ? [[slow, 0] as const] : [])]
   ]
