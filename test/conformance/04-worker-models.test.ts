@@ -169,6 +169,23 @@ describe("a job on a V1 model", () => {
     }).pipe(seeded("job"))
   )
 
+  it.effect("runs though every second list of CDS lacks the model", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      const [id = ""] = yield* world.cds.enqueueV1({ model: path })
+      for (let list = 0; list < 60; list++) {
+        yield* TestClock.adjust("10 seconds")
+        const { model } = world
+        if (model !== undefined) Object.assign(model, { draft: { ...model.draft, disabled: list % 2 === 0 } })
+      }
+      assert.strictEqual((yield* world.cds.job(id))?.status, "Success")
+      const history = (yield* world.cds.job(id))?.history.filter(({ why }) => why.includes("book")) ?? []
+      assert.lengthOf(history, 1)
+    }).pipe(seeded("every second list"))
+  )
+
   it.effect("that is deprecated runs, and its user is told once", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", deprecated: true, ...registered }])

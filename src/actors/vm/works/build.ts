@@ -63,7 +63,7 @@ export const makeBuilding = Effect.gen(function* () {
       const path = vm.model?.path ?? ""
       const ref = yield* refOf(vm)
       const model = yield* models.get(path)
-      if (model === undefined) return failure(`CDS has no V1 model ${path} any more`)
+      if (model === undefined) return failure(`CDS lists no V1 model ${path} that can be used`)
       const login = yield* loginOf(path)
       if (login === undefined) return noModelLogin(path)
       const guest = guestOf(ref, login)

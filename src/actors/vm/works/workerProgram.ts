@@ -21,7 +21,7 @@ export const makeWorkerProgram = Effect.gen(function* () {
     if (model !== undefined) {
       const known = yield* models.get(model.path)
       return known === undefined
-        ? Result.fail({ message: `CDS has no V1 model ${model.path} any more` })
+        ? Result.fail({ message: `CDS lists no V1 model ${model.path} that can be used` })
         : scriptOf(known, { workerName, apiUrl, registers })
     }
     const preStart = settings.preStartScripts.get(template)
