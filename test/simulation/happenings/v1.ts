@@ -106,8 +106,9 @@ const hanging = (dice: Dice): Deed => {
   const forMs = dice.minutes(4, 20)
   return toModel(
     dice,
-    Effect.fnUntraced(function* (stage, { draft }) {
+    Effect.fnUntraced(function* (stage, { draft: { postCmd: _, ...draft } }) {
       yield* stage.cds.addModel({ ...draft, postCmd: "true" })
+      // Its usual one again: when this comes twice, the second one finds the first one's.
       yield* later(stage, forMs, Effect.asVoid(stage.cds.addModel(draft)))
     }),
     `for ${forMs / 1_000} s`
