@@ -25,6 +25,9 @@ const endingWell = () => Effect.succeed({ exitCode: 0 })
 /** A worker that does not notice what becomes of its job. */
 const hanging = () => ({ hangsAfterMs: 1_000 })
 
+/** A worker that takes its time to sign in. */
+const late = () => ({ startMs: 8 * 60_000 })
+
 /** The pool alone, and a job on a machine of it; answers when its worker works. */
 const working = Effect.fnUntraced(function* (scene: Scene, durationMs = 5 * hour) {
   const [id = ""] = yield* scene.cds.enqueue({ durationMs })
@@ -104,8 +107,8 @@ describe("a machine whose worker", () => {
     () =>
       Effect.gen(function* () {
         const times = { ...defaultTimes, workerRegistrationTtlMs: 5 * 60_000 }
-        const behaviour = () => ({ startMs: 8 * 60_000 })
-        const world = yield* makeV1([{ name: "build-env", ...registered }], { behaviour, settings: { times } })
+        const options = { behaviour: late, settings: { times } }
+        const world = yield* makeV1([{ name: "build-env", ...registered }], options)
         const process = yield* enter(world)
         yield* TestClock.adjust("5 minutes")
         const refused = { operation: "PowerOffVM_Task", fault: "GenericVmConfigFault", count: 100 }
