@@ -101,15 +101,18 @@ export const changed = (dice: Dice): Deed => {
   return toModel(dice, ({ cds }, { draft }) => Effect.asVoid(cds.addModel({ ...draft, ...more })), JSON.stringify(more))
 }
 
+/** The simulated CDS gives it to a model that was ordered without one. */
+const usualPostCmd = "sudo shutdown -h now"
+
 /** Its post command leaves the machine on, until somebody sees to it. */
 const hanging = (dice: Dice): Deed => {
   const forMs = dice.minutes(4, 20)
   return toModel(
     dice,
-    Effect.fnUntraced(function* (stage, { draft: { postCmd: _, ...draft } }) {
+    Effect.fnUntraced(function* (stage, { draft }) {
       yield* stage.cds.addModel({ ...draft, postCmd: "true" })
-      // Its usual one again: when this comes twice, the second one finds the first one's.
-      yield* later(stage, forMs, Effect.asVoid(stage.cds.addModel(draft)))
+      // When this comes twice, the second one finds the first one's.
+      yield* later(stage, forMs, Effect.asVoid(stage.cds.addModel({ ...draft, postCmd: usualPostCmd })))
     }),
     `for ${forMs / 1_000} s`
   )
