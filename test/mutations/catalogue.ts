@@ -42,7 +42,7 @@ export const mutations: ReadonlyArray<Mutation> = [
       },
       { file: "src/actors/Registry.ts", find: "        handle.lease = claim.jobId\n", replace: "" }
     ],
-    caughtBy: [dispatcher("a job that is seen many times gets one machine, and is not left in the list of the waiting")]
+    caughtBy: [dispatcher("ten jobs with room for three: never more than three workers, each job run once")]
   },
   {
     mechanism: "lease before claim",
