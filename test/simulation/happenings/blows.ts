@@ -292,6 +292,16 @@ export const lateTake = (lateMs: number): Blow =>
     )
   )
 
+/** Its worker signs in so late; `beyond` its time to do so. */
+export const lateWorker = (lateMs: number, beyond = false): Blow => ({
+  text: `its worker signs in ${lateMs / 1_000} s ${beyond ? "too " : ""}late`,
+  does: ({ behaviours }, { world }, { state }) =>
+    Effect.sync(() => {
+      const startMs = lateMs + (beyond ? world.settings.times.workerRegistrationTtlMs : 0)
+      if ("claim" in state && state.claim !== undefined) behaviours.set(state.claim.jobId, [{ startMs }])
+    })
+})
+
 /** CDS does not find its V2 job when it is asked about it once. The taking of a V1 job asks, too. */
 export const forgottenJob = toJob("its job is not found", (stage, id) =>
   isV1(id)

@@ -95,11 +95,18 @@ const overwritten: Kind = (dice) => {
   ])
 }
 
-/** Another process has got as far as to run a worker in it. */
+/** Another process has got as far as to run a worker in it, or has claimed it while it could not be reached. */
 const outrun: Kind = (dice) => {
   const state = dice.pick(["Provisioned", "Reserved", "Returning"] as const)
   const theirs = blows.takenOver("running", false, true)
-  if (state === "Provisioned") return ambush(state, [[theirs, moment(dice)]])
+  if (state === "Provisioned") {
+    const afterMs = moment(dice)
+    const unseen: ReadonlyArray<Timed> = [
+      [blows.unreachableFor(60_000), 0],
+      [blows.takenOver("renamed", false, false), afterMs]
+    ]
+    return ambush(state, afterMs < 300 ? [[theirs, afterMs]] : unseen)
+  }
   const trap = ambush(state, [
     [blows.slowWrite(dice.seconds(2, 20)), 0],
     [blows.inTask(state, theirs), 0]
@@ -144,7 +151,7 @@ const jobLost: Kind = (dice) => {
 
 /**
  * An old word of its claim, or of the pool, stands on it again while its worker starts or works, and the next process believes it. CDS may not
- * find its job then.
+ * find its job then, or not know the worker yet.
  */
 const setBack: Kind = (dice) => {
   const afterMs = dice.pick([0, 1_000, dice.seconds(5, 60)])
@@ -152,7 +159,14 @@ const setBack: Kind = (dice) => {
     [blows.takenOver(dice.pick(["renamed", "renamed", "provisioned"]), false, false), afterMs],
     [blows.killed(dice, "Running"), afterMs + 1]
   ])
-  return afterMs > 1_000 ? together(back, ambush("Renamed", [[blows.forgottenJob, 0]])) : back
+  if (afterMs > 1_000) return together(back, ambush("Renamed", [[blows.forgottenJob, 0]]))
+  return afterMs === 0
+    ? back
+    : together(
+        ambush("Powered", [[blows.lateWorker(60_000), 0]]),
+        back,
+        ambush("Powered", [[blows.slowWrite(120_000), 0]], ({ facts }) => facts?.power === "poweredOn")
+      )
 }
 
 /** A guest without an address on a host that comes and goes: each time its boot is waited for anew. */

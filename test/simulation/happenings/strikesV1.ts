@@ -1,6 +1,7 @@
 /** Strikes that meet machines on their way to be the template of a V1 model. Each has a model changed, so that one is built. */
 import type { StateTag, Vm } from "../../../src/actors/vm/State.ts"
-import { isBuild } from "../../../src/actors/vm/State.ts"
+import { claimOf, isBuild } from "../../../src/actors/vm/State.ts"
+import { isV1 } from "../../../src/schema/Job.ts"
 import type { Deed, Kind, Kinds } from "../plan.ts"
 import * as blows from "./blows.ts"
 import type { Blows } from "./blows.ts"
@@ -73,7 +74,17 @@ const overwritten: Kind = (dice) => {
   )
 }
 
+/** The worker of a V1 job that was given up signs in while its machine is removed. */
+const givenUp: Kind = (dice) => {
+  const ofV1 = ({ state }: Vm): boolean => isV1(claimOf(state)?.jobId ?? "")
+  return together(
+    ambush("Powered", [[blows.lateWorker(dice.seconds(5, 30), true), 0]], ofV1),
+    ambush("Reaping", [[blows.slowWrite(120_000), 0]], ofV1)
+  )
+}
+
 export const strikesV1: Kinds = {
+  "struck V1 worker: given up": givenUp,
   "struck V1 build: written on": struck(building, blows.hands),
   "struck V1 build: overwritten": overwritten,
   "struck V1 build: power": struck(building, blows.power),
