@@ -77,13 +77,17 @@ export const Reserved = row<"Reserved">(
 
 export const Renamed = row<"Renamed">("claimed for a job, which is being taken")(
   {
-    Done: cell(["Powered", "Reaping"], "taken; cancelled meanwhile: reaped", (vm, _, env) => {
-      const { claim, cancelled, resumed } = vm.state
-      const patch = resumed ? wrote(vm) : {}
-      return cancelled === undefined
-        ? enter(vm, { _tag: "Powered", claim, on: false }, env, { patch, actions: starting(vm, claim) })
-        : reap(vm, env, cancelled, "release")
-    }),
+    Done: cell(
+      ["Powered", "Running", "Reaping"],
+      "taken; cancelled meanwhile: reaped; found on: CDS is asked first",
+      (vm, _, env) => {
+        const { claim, cancelled, resumed } = vm.state
+        const taken = resumed ? { ...vm, ...wrote(vm) } : vm
+        if (cancelled === undefined)
+          return enter(taken, { _tag: "Powered", claim, on: false }, env, { actions: starting(vm, claim) })
+        return mayBeAtWork(vm) ? inquire(taken, env, claim, cancelled) : reap(taken, env, cancelled, "release")
+      }
+    ),
     Refused: cell(
       ["Returning", "Running", "Reaping"],
       "the take was refused: given back; found on: CDS is asked about its worker first; on, or cloned for the job: reaped",
@@ -104,8 +108,7 @@ export const Renamed = row<"Renamed">("claimed for a job, which is being taken")
       ["Running", "Reaping"],
       "on: its worker is at work already, as after a restore of vCenter; off: it has finished",
       (vm, _, env) => {
-        const { claim, cancelled } = vm.state
-        if (cancelled !== undefined) return reap(vm, env, cancelled, "release")
+        const { claim } = vm.state
         return vm.facts !== undefined && isOff(vm.facts)
           ? reap(vm, env, "its worker has finished", "release")
           : atWork(vm, env, claim)

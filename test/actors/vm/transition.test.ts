@@ -166,6 +166,13 @@ describe("a claim", () => {
     assert.deepStrictEqual(after(machine(states.powered), { _tag: "SignedIn" }).vm.state, states.powered)
   })
 
+  it("that is cancelled, or seems to be, ends no worker of a machine found on before CDS was asked, and none that CDS knows", () => {
+    const found = machine({ ...states.unwantedRenamed, resumed: true }, { facts: sample.facts(sample.on) })
+    assert.strictEqual(workOf(after(found, done).vm.state), "inquire")
+    assert.deepInclude(after(found, { _tag: "SignedIn" }).vm.state, { _tag: "Running", signedIn: true })
+    assert.strictEqual(reaping(after(machine(states.unwantedRenamed), done)).settlement, "release")
+  })
+
   it("that somebody wrote away from a machine found on is not reaped before CDS was asked whether its worker is at work", () => {
     const found = sample.conceded({ ...sample.on, annotation: sample.written("provisioned") })
     const resumed = after(machine({ ...states.renamed, resumed: true }), found)
