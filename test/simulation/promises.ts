@@ -36,8 +36,9 @@ const jobOf = (machine: Machine): string | undefined => {
 /** A machine that somebody outside did something to, such as powering it on, is seen and removed within this; milliseconds. */
 const meddledLagMs = 60_000
 
-/** By the sites: when one of them came or went last. */
-const startedAt = ({ sites }: Stage): number => Math.max(...sites.map(({ changedAt }) => changedAt))
+/** True when a process began while vCenter shows less than there is, or the one before it did, whose machines it finds. */
+const beganBlind = ({ sites, blindUntil }: Stage): boolean =>
+  sites.some(({ lives }) => lives.slice(-2).some(({ from }) => from < blindUntil))
 
 const siteOf = ({ sites }: Stage, machine: Machine): Site | undefined =>
   sites.find(({ name }) => name === annotationOf(machine)?.hatcheryName)
@@ -70,7 +71,7 @@ const areOrphans = (stage: Stage, machines: ReadonlyArray<Machine>, now: number)
   const ofSeveral =
     new Set(journals.map((journal) => journal?.instance)).size > 1 ||
     journals.some((journal) => journal?.state === "reaping")
-  const blind = startedAt(stage) < stage.blindUntil && now - stage.blindUntil < orphanLagMs
+  const blind = beganBlind(stage) && now - stage.blindUntil < orphanLagMs
   return ofSeveral && (blind || machines.some((machine) => isLateClone(stage, machine, now)))
 }
 
