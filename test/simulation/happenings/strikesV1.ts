@@ -10,6 +10,8 @@ import { changed } from "./v1.ts"
 
 const building: ReadonlyArray<StateTag> = ["Preparing", "Preparing", "Converting", "Converting", "Cloning"]
 
+const ofV1 = ({ state }: Vm): boolean => isV1(claimOf(state)?.jobId ?? "")
+
 const build = ({ state }: Vm): boolean => isBuild(state)
 
 const trap = (state: StateTag, timed: ReadonlyArray<Timed>): Deed => ambush(state, timed, build)
@@ -75,13 +77,11 @@ const overwritten: Kind = (dice) => {
 }
 
 /** The worker of a V1 job that was given up signs in while its machine is removed. */
-const givenUp: Kind = (dice) => {
-  const ofV1 = ({ state }: Vm): boolean => isV1(claimOf(state)?.jobId ?? "")
-  return together(
+const givenUp: Kind = (dice) =>
+  together(
     ambush("Powered", [[blows.lateWorker(dice.seconds(5, 30), true), 0]], ofV1),
     ambush("Reaping", [[blows.slowWrite(120_000), 0]], ofV1)
   )
-}
 
 export const strikesV1: Kinds = {
   "struck V1 worker: given up": givenUp,
