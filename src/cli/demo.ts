@@ -2,7 +2,7 @@
 import { Console, Duration, Effect, Layer, Option, Random } from "effect"
 import { Command, Flag, TerminalCapabilities } from "effect/cli"
 import { Hatchery } from "../actors/Hatchery.ts"
-import { Nursery } from "../actors/Nursery.ts"
+import { Nursery } from "../actors/pool/Nursery.ts"
 import type { SimCds } from "../layers/simulated/cds/SimCds.ts"
 import type { SimVCenterHandle } from "../layers/simulated/vcenter/Handle.ts"
 import * as Log from "../layers/telemetry/Log.ts"

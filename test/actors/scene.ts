@@ -1,8 +1,8 @@
 /** A hatchery at work in a simulated world, and what the tests of its actors look at. */
 import { Context, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { Dispatcher } from "../../src/actors/Dispatcher.ts"
-import { Nursery } from "../../src/actors/Nursery.ts"
+import { Dispatcher } from "../../src/actors/jobs/Dispatcher.ts"
+import { Nursery } from "../../src/actors/pool/Nursery.ts"
 import { Registry } from "../../src/actors/Registry.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
 import { Capacity } from "../../src/services/Capacity.ts"

@@ -1,11 +1,18 @@
 /**
- * Seed 001 section 4: worker models of both kinds. How templates are built is in test/actors/Registrar.test.ts, registration in 06.7; which model a
+ * Seed 001 section 4: worker models of both kinds. How templates are built is in test/actors/models/Registrar.test.ts, registration in 06.7; which model a
  * job gets is in 06.5 and 06.8.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { asideName, buildName, isBuildOf, retired, standingOf, templatesOf } from "../../src/actors/modelTemplates.ts"
+import {
+  asideName,
+  buildName,
+  isBuildOf,
+  retired,
+  standingOf,
+  templatesOf
+} from "../../src/actors/models/modelTemplates.ts"
 import type { Vm } from "../../src/actors/vm/State.ts"
 import type { MachineFacts } from "../../src/schema/Machine.ts"
 import { type ModelV1, stampOf } from "../../src/schema/ModelV1.ts"

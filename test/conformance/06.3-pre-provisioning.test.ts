@@ -1,4 +1,4 @@
-/** Seed 001 section 6.3: pools of templates (V2) and of V1 models. How a pool is hatched in detail is in test/actors/Nursery*.test.ts. */
+/** Seed 001 section 6.3: pools of templates (V2) and of V1 models. How a pool is hatched in detail is in test/actors/pool/Nursery*.test.ts. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"

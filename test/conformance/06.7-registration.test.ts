@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { standingOf, unready } from "../../src/actors/modelTemplates.ts"
+import { standingOf, unready } from "../../src/actors/models/modelTemplates.ts"
 import type { Programs } from "../../src/layers/simulated/vcenter/Options.ts"
 import { defaultTimes } from "../../src/schema/config/defaults.ts"
 import type { MachineFacts } from "../../src/schema/Machine.ts"

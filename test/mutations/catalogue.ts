@@ -5,22 +5,22 @@ const properties =
   (file: string) =>
   (title: string): Property => ({ file, title })
 const mechanism = properties("test/simulation/properties.test.ts")
-const dispatcher = properties("test/actors/Dispatcher.test.ts")
-const reaper = properties("test/actors/Reaper.test.ts")
-const nursery = properties("test/actors/Nursery.test.ts")
+const dispatcher = properties("test/actors/jobs/Dispatcher.test.ts")
+const reaper = properties("test/actors/watch/Reaper.test.ts")
+const nursery = properties("test/actors/pool/Nursery.test.ts")
 const transition = properties("test/actors/vm/transition.test.ts")
 const table = properties("test/actors/vm/table.test.ts")
 const claims = properties("test/regressions/claim.test.ts")
 const inventory = properties("test/layers/vsphere/inventory.test.ts")
 const reconfigure = properties("test/layers/vsphere/reconfigure.test.ts")
 const models = properties("test/regressions/models.test.ts")
-const registrar = properties("test/actors/Registrar.test.ts")
+const registrar = properties("test/actors/models/Registrar.test.ts")
 const modelTemplates = properties("test/conformance/04-worker-models.test.ts")
 const registration = properties("test/conformance/06.7-registration.test.ts")
 const ledger = properties("test/layers/memory/Capacity.test.ts")
 const capacity = properties("test/conformance/12-capacity.test.ts")
 const fairness = properties("test/conformance/12-fairness.test.ts")
-const rival = properties("test/actors/Rival.test.ts")
+const rival = properties("test/actors/watch/Rival.test.ts")
 
 const nothingInDoubt = {
   old: mechanism("that is old keeps every machine as it is, whatever is due; with the doubt that is over"),
@@ -36,7 +36,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken: "a machine is chosen for a job and not leased for it",
     patches: [
       {
-        file: "src/actors/assignment.ts",
+        file: "src/actors/jobs/assignment.ts",
         find: "    oldest.lease = job.id\n",
         replace: ""
       },
@@ -143,7 +143,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken: "a pass of the reaper does not care for doubt",
     patches: [
       {
-        file: "src/actors/Reaper.ts",
+        file: "src/actors/watch/Reaper.ts",
         find: "        if ((yield* inventory.doubt) !== undefined) return\n",
         replace: ""
       }
@@ -249,7 +249,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken: "the template of a model is put aside before its successor is built",
     patches: [
       {
-        file: "src/actors/Registrar.ts",
+        file: "src/actors/models/Registrar.ts",
         find: `          case "Missing":
             return yield* build(model)
 `,
@@ -270,7 +270,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken: "a template that was replaced is destroyed, whatever descends from it",
     patches: [
       {
-        file: "src/actors/modelTemplates.ts",
+        file: "src/actors/models/modelTemplates.ts",
         find: "isUnneeded(one) && !descend.some((stamp) => sameStamp(stamp, one.stamp))",
         replace: "isUnneeded(one) && descend.length >= 0"
       }
@@ -285,7 +285,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken: "the template that a model has now is taken for one that was replaced",
     patches: [
       {
-        file: "src/actors/modelTemplates.ts",
+        file: "src/actors/models/modelTemplates.ts",
         find: "path === stamp.path && template !== facts",
         replace: "path === stamp.path && template.id !== ''"
       }
@@ -297,7 +297,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken: "a machine is cloned to register a model that was not booked for it",
     patches: [
       {
-        file: "src/actors/Registrar.ts",
+        file: "src/actors/models/Registrar.ts",
         find: "          yield* cds.bookModel(model)\n",
         replace: ""
       }
@@ -340,7 +340,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken: "a job takes its machine as soon as it is read",
     patches: [
       {
-        file: "src/actors/Dispatcher.ts",
+        file: "src/actors/jobs/Dispatcher.ts",
         find: "        yield* entry.turn.await\n",
         replace: ""
       }
@@ -353,7 +353,7 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     mechanism: "turns",
     broken: "a machine that was leased counts for no project before its actor has heard of it",
-    patches: [{ file: "src/actors/assignment.ts", find: "?.projectKey ?? lessee", replace: "?.projectKey" }],
+    patches: [{ file: "src/actors/jobs/assignment.ts", find: "?.projectKey ?? lessee", replace: "?.projectKey" }],
     caughtBy: [fairness("share the first machines, whichever was queued first (V2, a pool)")]
   },
   {
@@ -361,7 +361,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken: "another process of our name is told and nothing is stopped for it",
     patches: [
       {
-        file: "src/actors/Rival.ts",
+        file: "src/actors/watch/Rival.ts",
         find: "        yield* inventory.distrust(text)\n",
         replace: ""
       }

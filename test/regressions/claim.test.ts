@@ -1,7 +1,7 @@
 /** Defects 14 to 35: the claim of a machine, and the way to its worker. */
 import { assert, describe } from "@effect/vitest"
 import { Clock, Effect } from "effect"
-import { admit } from "../../src/actors/admission.ts"
+import { admit } from "../../src/actors/jobs/admission.ts"
 import { parse, print } from "../../src/schema/Annotation.ts"
 import type { Job, Model } from "../../src/schema/Job.ts"
 import {

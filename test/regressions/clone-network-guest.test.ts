@@ -1,7 +1,7 @@
 /** Defects 36 to 52: what a clone is made of, its network, and what happens in its guest. */
 import { assert, describe } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { admit } from "../../src/actors/admission.ts"
+import { admit } from "../../src/actors/jobs/admission.ts"
 import { sizeSpec } from "../../src/layers/vsphere/ReconfigSpec.ts"
 import type { Job, Model } from "../../src/schema/Job.ts"
 import {

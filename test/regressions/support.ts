@@ -5,7 +5,7 @@
 import { it } from "@effect/vitest"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Nursery } from "../../src/actors/Nursery.ts"
+import { Nursery } from "../../src/actors/pool/Nursery.ts"
 import * as InProcess from "../../src/layers/simulated/cds/InProcess.ts"
 import type { JobOrder } from "../../src/layers/simulated/cds/Order.ts"
 import type { SimCds } from "../../src/layers/simulated/cds/SimCds.ts"

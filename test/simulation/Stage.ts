@@ -5,7 +5,7 @@
 import { Clock, Context, Effect, FiberSet, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { Hatchery } from "../../src/actors/Hatchery.ts"
-import { Nursery } from "../../src/actors/Nursery.ts"
+import { Nursery } from "../../src/actors/pool/Nursery.ts"
 import { Registry } from "../../src/actors/Registry.ts"
 import type { StateTag, Vm } from "../../src/actors/vm/State.ts"
 import * as InProcess from "../../src/layers/simulated/cds/InProcess.ts"

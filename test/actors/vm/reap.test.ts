@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { WorkerModels } from "../../../src/actors/WorkerModels.ts"
+import { WorkerModels } from "../../../src/actors/models/WorkerModels.ts"
 import { makeReaping } from "../../../src/actors/vm/works/reap.ts"
 import { defaults } from "../../../src/schema/Config.ts"
 import type { JobWithModel } from "../../../src/schema/Job.ts"

@@ -5,7 +5,7 @@ import { isV1 } from "../../../schema/Job.ts"
 import { workerConfig } from "../../../schema/WorkerConfig.ts"
 import { Cds } from "../../../services/Cds.ts"
 import { Settings } from "../../../services/Settings.ts"
-import { WorkerModels } from "../../WorkerModels.ts"
+import { WorkerModels } from "../../models/WorkerModels.ts"
 import type { Claim } from "../State.ts"
 import { persist } from "./kit.ts"
 
