@@ -15,9 +15,9 @@ export const flows: Flows = {
     steps: [job({ image: "alma9" }), settled],
     passes: ["Cloning → Powered", "Powered → Running", "Running → Reaping", "Reaping → Reaped"]
   },
-  "two jobs and one ready machine": {
+  "three jobs and one ready machine": {
     before: ready,
-    steps: [job({ count: 2 }), settled],
+    steps: [job({ count: 3 }), settled],
     passes: ["Provisioned → Reserved", "Cloning → Powered"]
   },
   "a clone that takes too long": {
