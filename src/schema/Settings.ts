@@ -82,11 +82,16 @@ export interface VSphereSettings {
   readonly user: string
   readonly password: Redacted.Redacted<string>
   readonly datacenter: string
-  /** Empty = the only one. The same for the next three. */
+  /** Empty = the only one. The same for the network; an empty folder is the datacenter's root. */
   readonly datastore: string
   readonly network: string
+  /** Empty = the only one, or the only one of the cluster. */
   readonly resourcePool: string
   readonly folder: string
+  /** Whose resource pools and hosts are meant. Empty = all. */
+  readonly cluster: string
+  /** Empty = vCenter chooses one of the resource pool's. */
+  readonly host: string
   readonly cardName: string
   readonly tls: TlsSettings
   readonly networks: ReadonlyArray<NetworkSettings>

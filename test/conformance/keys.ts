@@ -73,6 +73,8 @@ export const keys: Readonly<Record<string, Rows>> = {
     cardName: ['"vmxnet3"', "vmxnet3", "e1000", ({ settings }) => settings.vsphere.cardName],
     resourcePool: ['"ci"', "ci", "", ({ settings }) => settings.vsphere.resourcePool],
     folder: ['"ci"', "ci", "", ({ settings }) => settings.vsphere.folder],
+    cluster: ['"DC0_C1"', "DC0_C1", "", ({ settings }) => settings.vsphere.cluster],
+    host: ['"esx-1"', "esx-1", "", ({ settings }) => settings.vsphere.host],
     iprange: [
       '"10.0.0.0/24, 10.1.0.0/25"',
       "10.0.0.0/24, 10.1.0.0/25",

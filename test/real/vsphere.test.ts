@@ -64,7 +64,7 @@ const hatched = Effect.gen(function* () {
 })
 
 sideBySide("our vSphere services against VMware's simulator", Go.goMissing(), () => {
-  it.live("hatch a machine, work in its guest, and take it away", () =>
+  it.live("hatch a machine on the host that is named, work in its guest, and take it away", () =>
     Effect.gen(function* () {
       const vcenter = yield* Vcenter.start(["-boot", "100ms", "-foreign", "5", "-template", "debian12,2,2048,2"])
       const seen = (ref: string) => vcenter.until((machine) => machine.ref === ref, "there")
@@ -98,7 +98,7 @@ sideBySide("our vSphere services against VMware's simulator", Go.goMissing(), ()
         yield* vsphere.destroy(ref)
         assert.isFalse((yield* vcenter.inventory).some((machine) => machine.ref === ref))
         yield* vsphere.logout
-      }).pipe(Effect.provide(services(vcenter)))
+      }).pipe(Effect.provide(services(vcenter, { cluster: "DC0_C0", host: "DC0_C0_H0" })))
     }).pipe(Effect.scoped)
   )
 

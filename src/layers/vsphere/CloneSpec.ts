@@ -27,6 +27,7 @@ export const cloneSpec = (
     datastore: placed.datastore,
     diskMoveType: hardware.snapshot === undefined ? "moveChildMostDiskBacking" : "createNewChildDiskBacking",
     pool: placed.pool,
+    ...(placed.host === undefined ? {} : { host: placed.host }),
     deviceChange: cardChanges(hardware.cards, placed.network.backing, cardType)
   },
   template: false,

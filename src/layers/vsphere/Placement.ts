@@ -1,5 +1,5 @@
 /**
- * Where machines are put: datacenter, folder, resource pool, datastore and network, found once by the names in the configuration, each
+ * Where machines are put: datacenter, folder, cluster, resource pool, host, datastore and network, found once by the names in the configuration, each
  * the only one of its kind where no name is given (vsphere-behaviour 2.3). What a name does not settle is told with the candidates.
  */
 import { Context, Effect, Layer, Semaphore } from "effect"
@@ -18,6 +18,8 @@ export interface Placed {
   readonly datacenter: Ref
   readonly folder: Ref
   readonly pool: Ref
+  /** Undefined: vCenter chooses one of the pool's. */
+  readonly host: Ref | undefined
   readonly datastore: Ref
   readonly network: Network
 }
@@ -78,28 +80,35 @@ const find = Effect.fnUntraced(function* (
   vsphere: Settings["Service"]["vsphere"],
   datacenter: Ref
 ): Effect.fn.Return<Placed, PlacementError> {
-  const entities = yield* entitiesBelow(vim, datacenter, placeTypes)
+  const types = vsphere.host === "" ? placeTypes : [...placeTypes, "HostSystem"]
+  const entities = yield* entitiesBelow(vim, datacenter, types)
   const ofTypes = (...types: ReadonlyArray<string>) =>
     [...entities.values()].filter(({ ref }) => types.includes(ref.type))
   const folder = yield* chooseFolder(vim, vsphere.folder, datacenter, entities)
-  const pool = choose("resourcePool", "resource pool", vsphere.resourcePool, poolsOf(entities, vsphere.resourcePool))
+  const cluster = chooseNamed("cluster", "cluster", vsphere.cluster, ofTypes(...computeTypes).map(byName))
+  const pools = within(refOf(cluster), entities, poolsOf(entities, vsphere.resourcePool))
+  const pool = choose("resourcePool", "resource pool", vsphere.resourcePool, pools)
+  const compute = isProblem(pool) ? refOf(cluster) : computeOf(pool.ref, entities)
+  const hosts = within(compute, entities, ofTypes("HostSystem").map(byName))
+  const host = chooseNamed("host", "host of that resource pool", vsphere.host, hosts)
   const datastore = choose("datastoreString", "datastore", vsphere.datastore, ofTypes("Datastore").map(byName))
   const network = choose("networkString", "network", vsphere.network, ofTypes(...networkTypes).map(byName))
-  if ("rule" in folder || "rule" in pool || "rule" in datastore || "rule" in network)
-    return yield* new ConfigInvalid({
-      problems: [folder, pool, datastore, network].filter((choice) => "rule" in choice)
-    })
+  const problems = [folder, cluster, pool, host, datastore, network].filter(isProblem)
+  if (isProblem(folder) || isProblem(pool) || isProblem(datastore) || isProblem(network) || problems.length > 0)
+    return yield* new ConfigInvalid({ problems })
   return {
     datacenter,
     folder: folder.ref,
     pool: pool.ref,
+    host: refOf(host),
     datastore: datastore.ref,
     network: yield* readNetwork(vim, network.ref, network.names[0] ?? "")
   }
 })
 
 const networkTypes = ["Network", "DistributedVirtualPortgroup", "OpaqueNetwork"]
-const placeTypes = ["Folder", "ComputeResource", "ClusterComputeResource", "ResourcePool", "Datastore", ...networkTypes]
+const computeTypes = ["ComputeResource", "ClusterComputeResource"]
+const placeTypes = ["Folder", ...computeTypes, "ResourcePool", "Datastore", ...networkTypes]
 
 /** Something that a setting may name, in each of the ways it may be written; `label` is the most telling one. */
 interface Candidate {
@@ -140,6 +149,31 @@ const poolsOf = (entities: ReadonlyMap<string, Entity>, wanted: string): Readonl
       const label = pathOf(entity, entities, undefined) ?? entity.name
       return [{ ref: entity.ref, label, names: [label, entity.name, ...(isRoot ? [parent.name] : [])] }]
     })
+
+/** The compute resource that a pool or host belongs to: hosts stand right below it, pools below each other. */
+const computeOf = (of: Ref, entities: ReadonlyMap<string, Entity>): Ref | undefined => {
+  let at = entities.get(of.value)
+  while (at !== undefined && !computeTypes.includes(at.ref.type)) at = entities.get(at.parent ?? "")
+  return at?.ref
+}
+
+/** What belongs to that compute resource; all where none is settled, so that one problem does not bring the next. */
+const within = (
+  compute: Ref | undefined,
+  entities: ReadonlyMap<string, Entity>,
+  candidates: ReadonlyArray<Candidate>
+): ReadonlyArray<Candidate> =>
+  compute === undefined ? candidates : candidates.filter(({ ref }) => computeOf(ref, entities)?.value === compute.value)
+
+const isProblem = (choice: Candidate | ConfigProblem | undefined): choice is ConfigProblem =>
+  choice !== undefined && "rule" in choice
+
+const refOf = (choice: Candidate | ConfigProblem | undefined): Ref | undefined =>
+  choice === undefined || isProblem(choice) ? undefined : choice.ref
+
+/** What need not be settled: undefined where no name is given. */
+const chooseNamed = (key: string, kind: string, wanted: string, candidates: ReadonlyArray<Candidate>) =>
+  wanted === "" ? undefined : choose(key, kind, wanted, candidates)
 
 const mostListed = 20
 

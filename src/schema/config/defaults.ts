@@ -68,6 +68,8 @@ export const defaults: SettingsShape = {
     network: "",
     resourcePool: "",
     folder: "",
+    cluster: "",
+    host: "",
     cardName: "e1000",
     tls: { ca: undefined, thumbprint: undefined, insecure: false },
     networks: [],

@@ -57,6 +57,8 @@ const tables: Readonly<Record<string, Words>> = {
     cardName: "the type of that card",
     resourcePool: "a resource pool, or a cluster for its root pool; empty: the only one",
     folder: "where machines are put; empty: the datacenter's root",
+    cluster: "the cluster whose resource pools and hosts are meant; empty: all",
+    host: "the host on which machines are made; empty: vCenter chooses one",
     tls: "Whom to take for vCenter",
     ...network,
     networks: "Addresses with a gateway and mask for each range, in place of iprange, gateway and subnetMask",

@@ -51,6 +51,8 @@ export const readVSphere = (vsphere: Section, readFile: FileReader): VSphereSett
   network: vsphere.text("networkString", ""),
   resourcePool: vsphere.text("resourcePool", "", { untold: true }),
   folder: vsphere.text("folder", "", { untold: true }),
+  cluster: vsphere.text("cluster", "", { untold: true }),
+  host: vsphere.text("host", "", { untold: true }),
   cardName: vsphere.word("cardName", cards, defaults.vsphere.cardName as (typeof cards)[number]),
   tls: readTls(vsphere.section("tls", { untold: true }), readFile),
   networks: readNetworks(vsphere),

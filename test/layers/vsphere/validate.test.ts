@@ -72,6 +72,26 @@ describe("validate", () => {
     )
   )
 
+  it.effect("puts machines on the host that is named, in the cluster that is named", () =>
+    Effect.gen(function* () {
+      yield* play(cloned(), "60 seconds")
+      const hosts = (yield* SimVCenter)
+        .machines()
+        .flatMap(({ origin, host }) => (origin === "clone" ? [host.value] : []))
+      assert.deepStrictEqual(hosts, ["host-22"])
+    }).pipe(Effect.provide(stand({ vcenter: { hosts: 3 }, vsphere: { cluster: "DC0_C0", host: "esx-3" } })))
+  )
+
+  it.effect("names an unknown cluster or host with those that there are, and no other problem comes of it", () =>
+    Effect.gen(function* () {
+      const found = yield* problems
+      assert.deepStrictEqual(
+        found.map(({ path, rule }) => `${path}: ${rule.split("; ")[1]}`),
+        ["hatchery.vsphere.cluster: it shows DC0_C0", "hatchery.vsphere.host: it shows esx-1, esx-2"]
+      )
+    }).pipe(Effect.provide(stand({ vcenter: { hosts: 2 }, vsphere: { cluster: "DC0_C1", host: "esx-9" } })))
+  )
+
   it.effect("waits for a vCenter that cannot be reached yet", () =>
     Effect.gen(function* () {
       yield* (yield* SimVCenter).inject({ _tag: "Restart", downMs: 120_000 })

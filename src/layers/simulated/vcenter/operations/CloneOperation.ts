@@ -23,6 +23,8 @@ interface ClonePlan {
   readonly name: string
   readonly pool: Ref
   readonly datastore: Ref
+  /** Undefined: the cluster chooses. */
+  readonly host: Ref | undefined
   /** Its disk becomes a child of the source's. */
   readonly shares: boolean
   readonly powerOn: boolean
@@ -46,11 +48,14 @@ const readPlan = (core: Core, source: Machine, name: string, spec: WireObject): 
     Args.invalidArgument("spec.location.diskMoveType", "A child disk needs a snapshot to descend from.")
   core.store.get(pool!)
   core.store.get(datastore)
+  const host = Args.ref(location["host"])
+  if (host !== undefined) core.store.get(host)
   return {
     source,
     name: name === "" ? Args.invalidArgument("name", "A name cannot be empty.") : escapeName(name),
     pool: pool!,
     datastore,
+    host,
     shares,
     powerOn: Args.boolean(spec["powerOn"]),
     template: Args.boolean(spec["template"]),
@@ -61,7 +66,7 @@ const readPlan = (core: Core, source: Machine, name: string, spec: WireObject): 
 }
 
 /** The machine as it shows while it is being copied. */
-const embryo = (core: Core, { source, name, pool, datastore, shares }: ClonePlan): Machine => {
+const embryo = (core: Core, { source, name, pool, datastore, host, shares }: ClonePlan): Machine => {
   const id = core.nextId()
   const { hosts } = core.tree
   return {
@@ -80,7 +85,7 @@ const embryo = (core: Core, { source, name, pool, datastore, shares }: ClonePlan
     connection: "connected",
     question: undefined,
     bootedAt: undefined,
-    host: hosts[id % hosts.length]!,
+    host: host ?? hosts[id % hosts.length]!,
     pool,
     datastore,
     diskShared: shares || source.diskShared,
