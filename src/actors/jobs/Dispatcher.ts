@@ -10,7 +10,6 @@ import {
   Exit,
   Fiber,
   FiberMap,
-  Latch,
   Layer,
   Metric,
   Queue,
@@ -32,29 +31,8 @@ import { Predecessor } from "../watch/Predecessor.ts"
 import { Registry } from "../Registry.ts"
 import { Signals, type Signal } from "../Signals.ts"
 import { Troubles } from "./Troubles.ts"
+import { inTurn, newcomer, type Waiting } from "./Waiting.ts"
 import { isAskable, placeOf } from "../vm/State.ts"
-
-/** A job that was seen and has no machine. Times in milliseconds since the epoch. */
-interface Waiting {
-  readonly sighting: JobSighting
-  readonly seenAt: number
-  sightedAt: number
-  /** Known once the job was read. */
-  pool: string | undefined
-  modelName: string
-  size: Size | undefined
-  /** Why it is none of ours, whenever it is read: CDS freezes a job, and a V2 job's model, when it queues it. */
-  unfit: string | undefined
-  /** Its user hears why it waits; where another hatchery may well run it, only the operator does. */
-  told: boolean
-  reason: string
-  decidedAt: number
-  toldAt: number | undefined
-  /** It has lost its machine, and is left alone for a moment. */
-  notBefore: number
-  /** Open when it may take a machine. */
-  readonly turn: Latch.Latch
-}
 
 /** A job that waits longer than this is told why, and again not sooner than this. */
 const tellAfterMs = 30_000
@@ -230,21 +208,11 @@ export class Dispatcher extends Context.Service<
         isDue(sighting.id)
       })
 
-      /** The project with the fewest machines first, as it gets one the next, and of its jobs the one seen first. */
-      const inTurn = (): Array<readonly [JobId, Waiting]> => {
-        const shares = assignment.shares()
-        const queues = Map.groupBy(waiting, ([, { sighting }]) => sighting.projectKey)
-        const turns = [...queues].flatMap(([project, jobs]) =>
-          jobs.map((job, index) => ({ job, turn: (shares.get(project) ?? 0) + index }))
-        )
-        return turns.toSorted((a, b) => a.turn - b.turn || a.job[1].seenAt - b.job[1].seenAt).map(({ job }) => job)
-      }
-
       /** As many of the waiting jobs are looked at again as there may be machines for. */
       const lookAgain = Effect.fnUntraced(function* (of: string | undefined) {
         const ready = new Map<string, number>()
         let clones = settings.maxConcurrentProvisioning - (yield* capacity.used).starting
-        for (const [id, { pool }] of inTurn()) {
+        for (const [id, { pool }] of inTurn(waiting, assignment.shares())) {
           if (pool === undefined || (of !== undefined && pool !== of)) continue
           const left = ready.get(pool) ?? assignment.ready(pool)
           if (left > 0) ready.set(pool, left - 1)
@@ -269,7 +237,7 @@ export class Dispatcher extends Context.Service<
         while (true) {
           if (due.size > 0) {
             const now = yield* Clock.currentTimeMillis
-            turns = inTurn()
+            turns = inTurn(waiting, assignment.shares())
             for (const [id, { notBefore, turn }] of turns) {
               if (!due.has(id) || now < notBefore) continue
               turn.closeUnsafe()
@@ -285,7 +253,7 @@ export class Dispatcher extends Context.Service<
           looking.delete(id)
           turn.openUnsafe()
           yield* Effect.timeoutOption(Fiber.await(fiber), turnMs)
-          if (!waiting.has(id)) turns = inTurn()
+          if (!waiting.has(id)) turns = inTurn(waiting, assignment.shares())
         }
       })
 
@@ -348,22 +316,6 @@ export class Dispatcher extends Context.Service<
     })
   )
 }
-
-const newcomer = (sighting: JobSighting, now: number): Waiting => ({
-  sighting,
-  seenAt: now,
-  sightedAt: now,
-  pool: undefined,
-  modelName: "",
-  size: undefined,
-  unfit: undefined,
-  told: true,
-  reason: "",
-  decidedAt: now,
-  toldAt: undefined,
-  notBefore: now,
-  turn: Latch.makeUnsafe(false)
-})
 
 const endSpan = (span: Tracer.Span): Effect.Effect<void> =>
   Effect.map(Clock.currentTimeNanos, (now) => span.end(now, Exit.void))
