@@ -43,7 +43,17 @@ describe("a V1 model", () => {
     const foreign = template("1776240000").annotation.replace('"rookery"', '"other"')
     assert.isUndefined(why({}, [template("1776240000", { annotation: foreign })]))
     for (const one of [template("1776240000", { template: false }), template("1776240000", { annotation: "" })])
-      assert.match(why({}, [one]) ?? "", /its name "build-env" is taken/)
+      assert.match(
+        why({}, [one]) ?? "",
+        /its name "build-env" is taken in vCenter by a machine or template that is not/
+      )
+  })
+
+  it("says so where the template of its name is its own but for the mark, which somebody took away", () => {
+    const { annotation } = template("1776240000")
+    const unmarked = template("1776240000", { annotation: annotation.replace('"model":true,', "") })
+    assert.notStrictEqual(unmarked.annotation, annotation)
+    assert.match(why({}, [unmarked]) ?? "", /is taken in vCenter by a template that names this model and is not marked/)
   })
 
   it("says so where what has its name cannot be read", () => {

@@ -5,9 +5,9 @@
 import { Effect } from "effect"
 import type { CdsError } from "../../schema/Errors.ts"
 import { isV1, type Job, type JobWithModel, type Model } from "../../schema/Job.ts"
-import { stampOf } from "../../schema/ModelV1.ts"
+import { type ModelV1, stampOf } from "../../schema/ModelV1.ts"
 import { Cds } from "../../services/Cds.ts"
-import { Inventory } from "../../services/Inventory.ts"
+import { Inventory, type InventoryView } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
 import { type Admission, admit, admitV1, isUnresolved, refused } from "./admission.ts"
 import { chooseModel } from "./modelChoice.ts"
@@ -32,11 +32,20 @@ export const makeJobModel = Effect.gen(function* () {
       ? Effect.succeed(model)
       : Effect.map(cds.modelAsCode(job.runsOn.model), ({ username, password }) => ({ ...model, username, password }))
 
+  /** Its template has its name: what has another is no use to a job. */
+  const standingByName = (model: ModelV1, named: InventoryView["named"]) =>
+    standingOf(model, named(model.name), settings.cds.name)
+
   /** What a V1 job runs on: a V2 model as code, or a V1 model of the list. */
   const choose = Effect.fnUntraced(function* (job: Job) {
     const { models } = (yield* workerModels.list) ?? { models: [] }
     const needs = job.v1 ?? { requirements: [], execGroups: [] }
-    const choice = chooseModel(needs, models, settings)
+    const { named } = yield* inventory.view
+    const obstacle = (model: ModelV1) => {
+      const standing = standingByName(model, named)
+      return standing._tag === "Taken" ? standing.reason : undefined
+    }
+    const choice = chooseModel(needs, models, settings, { obstacle })
     if (choice._tag !== "AsCode") return choice
     return yield* Effect.map(cds.modelAsCode(choice.reference), (model) => ({ _tag: "ModelV2", model }) as const).pipe(
       Effect.catch((error) =>
@@ -47,7 +56,7 @@ export const makeJobModel = Effect.gen(function* () {
               ours: true,
               final: false
             } as const)
-          : Effect.succeed(chooseModel(needs, models, settings, false))
+          : Effect.succeed(chooseModel(needs, models, settings, { obstacle, withDefaults: false }))
       )
     )
   })
@@ -62,9 +71,8 @@ export const makeJobModel = Effect.gen(function* () {
         case "ModelV2":
           return notFinal(admit(job, choice.model, settings))
         case "Model": {
-          // Its template has its name: what has another is no use to a job.
           const { named } = yield* inventory.view
-          const reason = unready(choice.model, standingOf(choice.model, named(choice.model.name), settings.cds.name))
+          const reason = unready(choice.model, standingByName(choice.model, named))
           return reason === undefined
             ? admitV1(choice.model, stampOf(choice.model), settings)
             : refused(reason, { final: false })

@@ -55,11 +55,22 @@ const lacks = (model: ModelV1, binary: Requirement): boolean =>
     ({ type, name, value }) => type === "binary" && (name === binary.value || value === binary.value)
   )
 
+/** What is known of the models beside what CDS says. */
+export interface Known {
+  /** False when a default V2 model was chosen and cannot be had: then a V1 model may do. */
+  readonly withDefaults?: boolean
+  /** What keeps a model from being registered until somebody sees to it; undefined where nothing does. */
+  readonly obstacle?: (model: ModelV1) => string | undefined
+}
+
+const unregistered = (obstacle: string | undefined): string =>
+  obstacle === undefined ? "has to be registered first" : `has to be registered first, and cannot be: ${obstacle}`
+
 /** Why this model does not do; undefined when it does. `named`: the job asks for it. */
-const misfit = (model: ModelV1, job: JobV1, named: boolean): string | undefined => {
+const misfit = (model: ModelV1, job: JobV1, named: boolean, { obstacle }: Known): string | undefined => {
   if (model.type !== "vsphere") return `is of type ${model.type}, not vsphere`
-  if (model.needRegistration) return "has to be registered first"
   if (model.spawnErrors > mostSpawnErrors) return `failed ${model.spawnErrors} times in a row; correct it in CDS`
+  if (model.needRegistration) return unregistered(obstacle?.(model))
   if (job.execGroups.length > 0 && !job.execGroups.includes(model.group))
     return `belongs to group ${model.group}, and the job is for ${job.execGroups.join(", ")}`
   if (model.deprecated && !named) return "is deprecated, so a job has to name it"
@@ -73,12 +84,12 @@ const misfit = (model: ModelV1, job: JobV1, named: boolean): string | undefined 
   return missing === undefined ? undefined : `has no ${missing.value}`
 }
 
-const chooseV1 = (job: JobV1, models: ReadonlyArray<ModelV1>): Choice => {
+const chooseV1 = (job: JobV1, models: ReadonlyArray<ModelV1>, known: Known): Choice => {
   const name = namedModel(job)
   const candidates = name === undefined ? models : models.filter((model) => isNamed(model, name))
   const reasons: Array<string> = []
   for (const model of candidates) {
-    const reason = misfit(model, job, name !== undefined)
+    const reason = misfit(model, job, name !== undefined, known)
     if (reason === undefined) return { _tag: "Model", model }
     if (model.type === "vsphere" || name !== undefined) reasons.push(`${shortPathOf(model)} ${reason}`)
   }
@@ -94,12 +105,11 @@ const chooseV1 = (job: JobV1, models: ReadonlyArray<ModelV1>): Choice => {
   )
 }
 
-/** @param withDefaults false when a default V2 model was chosen and cannot be had: then a V1 model may do. */
 export const chooseModel = (
   job: JobV1,
   models: ReadonlyArray<ModelV1>,
   settings: SettingsShape,
-  withDefaults = true
+  known: Known = {}
 ): Choice => {
   const region = regionRefusal(job, settings)
   if (region !== undefined) return none(region, false, true)
@@ -107,6 +117,7 @@ export const chooseModel = (
   if (never !== undefined) return none(unsupported[never.type]!, true, true)
   const name = namedModel(job)
   if (name !== undefined && isReference(name)) return { _tag: "AsCode", reference: name, named: true }
-  const reference = name === undefined && withDefaults ? defaultModel(valuesOf(job, "binary"), settings) : undefined
-  return reference === undefined ? chooseV1(job, models) : { _tag: "AsCode", reference, named: false }
+  const reference =
+    name === undefined && known.withDefaults !== false ? defaultModel(valuesOf(job, "binary"), settings) : undefined
+  return reference === undefined ? chooseV1(job, models, known) : { _tag: "AsCode", reference, named: false }
 }

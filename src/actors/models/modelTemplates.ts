@@ -73,7 +73,10 @@ export const standingOf = (model: ModelV1, machines: Iterable<MachineFacts>, hat
 
 const whose = (model: ModelV1, holder: MachineFacts, template: ModelTemplate | undefined): string => {
   if (!readable(holder)) return `a machine that ${unreadableReason(holder)}`
-  if (template === undefined) return "a machine or template that is not this model's: rename one of the two"
+  if (template === undefined)
+    return holder.template && stampOn(holder)?.path === pathOf(model)
+      ? 'a template that names this model and is not marked as its own ("model": true in its annotation): remove it'
+      : "a machine or template that is not this model's: rename one of the two"
   const { owner, stamp } = template
   return stamp.path === pathOf(model)
     ? `the template of another version, which hatchery ${owner} has to replace: remove it if that one is gone`

@@ -58,6 +58,7 @@ describe("a V1 job that names a model", () => {
     assert.strictEqual(why({ checkRegistration: true }), "deb")
     assert.strictEqual(why({ spawnErrors: 5 }), "deb")
     assert.include(why({ spawnErrors: 6 }), "deb failed 6 times in a row")
+    assert.include(why({ spawnErrors: 6, needRegistration: true }), "deb failed 6 times in a row")
     assert.include(why({ cmd: "" }), "deb has no command (cmd)")
     assert.include(
       why({}, { ...job(["model", "deb"]), execGroups: ["team"] }),
@@ -72,6 +73,18 @@ describe("a V1 job that names a model", () => {
       "deb"
     )
     assert.strictEqual(chosen(choose(job(["model", "nix"]))), 'there is no enabled worker model "nix"')
+  })
+})
+
+describe("a V1 job whose model cannot be registered", () => {
+  it("is told what keeps it from that", () => {
+    const known = { obstacle: ({ name }: ModelV1) => `"${name}" is taken` }
+    const of = job(["model", "deb"])
+    assert.strictEqual(
+      chosen(chooseModel(of, [model({ needRegistration: true })], defaults, known)),
+      'no worker model fits: deb has to be registered first, and cannot be: "deb" is taken'
+    )
+    assert.strictEqual(chosen(chooseModel(of, [model()], defaults, known)), "deb")
   })
 })
 
@@ -90,7 +103,10 @@ describe("a V1 job that names no model", () => {
 
   it("gets a V1 model where no default has one of its binaries, or the default cannot be had", () => {
     assert.strictEqual(chosen(choose(job(["binary", "make"]), [model()], withDefaults)), "deb")
-    assert.strictEqual(chosen(chooseModel(job(["binary", "git"]), [model()], withDefaults, false)), "deb")
+    assert.strictEqual(
+      chosen(chooseModel(job(["binary", "git"]), [model()], withDefaults, { withDefaults: false })),
+      "deb"
+    )
   })
 
   it("gets the first V1 model that has all its binaries", () => {

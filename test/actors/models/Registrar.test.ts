@@ -287,6 +287,24 @@ describe("a model whose name is taken", () => {
     }).pipe(seeded("two groups"))
   )
 
+  it.effect("by its own template, from which somebody took the mark, has jobs wait, and they are told why", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }])
+      const { dispatcher } = yield* enter(world)
+      yield* TestClock.adjust("5 minutes")
+      const built = named(world, "build-env")
+      world.vcenter.others.annotate(built?.ref.value ?? "", built?.annotation.replace('"model":true,', "") ?? "")
+      yield* world.cds.enqueueV1({ model: "shared.infra/build-env" })
+      const reason = Effect.map(dispatcher.waiting, ([decision]) => decision?.reason ?? "")
+      yield* TestClock.adjust("1 minute")
+      assert.match(yield* reason, /has no template: its name "build-env" is taken in vCenter by a template that/)
+      yield* world.cds.addModel({ name: "build-env", password: "worker" })
+      yield* TestClock.adjust("1 minute")
+      assert.match(yield* reason, /has to be registered first, and cannot be: its name "build-env" is taken/)
+      assert.strictEqual(named(world, "build-env")?.ref.value, built?.ref.value)
+    }).pipe(seeded("unmarked"))
+  )
+
   it.effect("by its own base image leaves that alone", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "debian12", ...registered }])
