@@ -37,6 +37,8 @@ export interface Site {
   backAt: number
   /** When its process had adopted what there is, milliseconds; Infinity before. */
   sawAt: number
+  /** When vCenter or CDS last had a fault in store for the calls that let its process in, milliseconds, as it was looked at. */
+  shutOutAt: number
   /** Its processes, one after the other: when each began and ended, milliseconds; Infinity while it runs. */
   readonly lives: Array<{ readonly from: number; until: number }>
   /** Who its process is in what it writes. */
@@ -68,6 +70,8 @@ export interface Stage {
   readonly meddled: Map<string, number>
   /** Machines that nobody here owns, by reference: since when, milliseconds, as it was looked at. */
   readonly nobodysSince: Map<string, number>
+  /** The process that asked for a clone, by the machine's instance uuid. */
+  readonly cloners: Map<string, string>
   /** What stands on machines, by reference: since when, milliseconds, as it was looked at. */
   readonly writtenSince: Map<string, { readonly text: string; readonly at: number }>
   /** What waits for a machine to come into some state. */
@@ -149,6 +153,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
       changedAt: now,
       backAt: now,
       sawAt: Infinity,
+      shutOutAt: -Infinity,
       lives: [],
       instance: ""
     }
@@ -170,6 +175,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     unexplained: new Map(),
     meddled: new Map(),
     nobodysSince: new Map(),
+    cloners: new Map(),
     writtenSince: new Map(),
     strikes: [],
     meet: (site, vm) => {

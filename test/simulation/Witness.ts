@@ -80,11 +80,13 @@ const judge = Effect.fnUntraced(function* (stage: Stage, seat: Seat, ttlMs: numb
 })
 
 /** A machine comes into Cloning without an event: when its clone is asked for. */
-const meetClone = (stage: Stage, { name, process }: Seat, args: unknown): void => {
+const meetClone = (stage: Stage, { name, process, instance }: Seat, args: unknown): void => {
   const { spec } = args as { readonly spec?: { readonly config?: { readonly instanceUuid?: string } } }
+  const id = spec?.config?.instanceUuid ?? ""
+  stage.cloners.set(id, instance)
   const site = stage.sites.find((one) => one.name === name)
   if (site === undefined || process === undefined) return
-  const handle = Context.get(process.context, Registry).machines.get(spec?.config?.instanceUuid ?? "")
+  const handle = Context.get(process.context, Registry).machines.get(id)
   if (handle !== undefined) stage.meet(site, handle.vm)
 }
 

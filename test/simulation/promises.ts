@@ -11,7 +11,7 @@ import { isFinal } from "../../src/schema/Job.ts"
 import { Capacity } from "../../src/services/Capacity.ts"
 import { IpPool } from "../../src/services/IpPool.ts"
 import { Monitor } from "../../src/services/Monitor.ts"
-import { isHopeless, isLeftAlone, unfinishedModels } from "./modelPromises.ts"
+import { isHopeless, isLeftAlone, takenName, unfinishedModels } from "./modelPromises.ts"
 import { annotationOf, imprint, isNobodys, type Site, type Stage } from "./Stage.ts"
 
 /** A deadline that has passed is acted upon within this; milliseconds. */
@@ -101,6 +101,14 @@ const tells = (machine: Machine): boolean =>
   machine.guest.addresses.flat().length > 0 || annotationOf(machine)?.ipAddress !== undefined
 
 /**
+ * A clone that a process asked for which is gone, and that said whose it is at no look: somebody wrote on it as soon as it was made. Nobody can have
+ * read its address.
+ */
+const isUnread = (stage: Stage, machine: Machine): boolean =>
+  (stage.nobodysSince.get(machine.ref.value) ?? Infinity) < machine.createdAt &&
+  !stage.sites.some(({ instance }) => instance === stage.cloners.get(machine.instanceUuid))
+
+/**
  * Promise 1: at most one machine per address. What vCenter's restore brought back may hold one for a while, powered off. The address of a
  * machine that somebody took over by its annotation is known to the process that saw this, and to no later one while the machine is off; nor to
  * that one, when vCenter has hidden the machine since, as if it were gone. Nor does a process know what vCenter hides from it when it begins.
@@ -113,7 +121,8 @@ const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> 
     const machine = machines.get(name)
     if (machine === undefined || (restored && machine.power !== "poweredOn")) return false
     const hiddenAt = tells(machine) ? -Infinity : stage.blindUntil
-    return !isNobodys(stage, machine) || (stage.nobodysSince.get(machine.ref.value) ?? now) > Math.max(sawAt, hiddenAt)
+    if (!isNobodys(stage, machine)) return true
+    return (stage.nobodysSince.get(machine.ref.value) ?? now) > Math.max(sawAt, hiddenAt) && !isUnread(stage, machine)
   }
   const ours = stage.sites.flatMap(({ world }) =>
     world.settings.vsphere.networks.map(({ ipRange }) => ipRange.replace(/\d+\/\d+$/, ""))
@@ -164,17 +173,31 @@ const isFor = ({ sites, cds }: Stage, site: Site, { id, region }: AnyJob): boole
 
 const signin = "/v2/auth/consumer/hatchery/signin"
 
+/** What a process sends to vCenter before it has seen the machines. */
+const firstCalls = [
+  "Login",
+  "RetrievePropertiesEx",
+  "CreateContainerView",
+  "CreatePropertyCollector",
+  "CreateFilter",
+  "WaitForUpdatesEx"
+] as const
+
+/** True while its process has not adopted what there is, and a fault is in store for the calls that it needs for that. */
+const isShutOut = ({ cds, vcenter }: Stage, { sawAt }: Site): boolean =>
+  sawAt === Infinity && (cds.state.faults.awaits("POST", signin) || firstCalls.some(vcenter.awaits))
+
 /**
- * Promise 7: each job that waits has a reason, or a machine that is being made ready for it. A process that CDS does not let in yet, for a fault
- * that it was given, cannot know of any.
+ * Promise 7: each job that waits has a reason, or a machine that is being made ready for it. A process that CDS or vCenter does not let in yet, for
+ * a fault that it was given, cannot know of any.
  */
 const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: number) {
   const { process } = site
   if (process === undefined) return []
   const told = new Map((yield* Context.get(process.context, Monitor).waiting).map(({ job, reason }) => [job, reason]))
   const registry = Context.get(process.context, Registry)
-  const shutOut = site.sawAt === Infinity && stage.cds.state.faults.awaits("POST", signin)
-  const calm = !shutOut && now - Math.max(stage.troubledUntil, site.changedAt) > reasonWithinMs
+  if (isShutOut(stage, site)) site.shutOutAt = now
+  const calm = now - Math.max(stage.troubledUntil, site.changedAt, site.shutOutAt) > reasonWithinMs
   return stage.cds.state.allJobs().flatMap((job) => {
     if (!isFor(stage, site, job)) return []
     const { id, status } = job
@@ -186,12 +209,12 @@ const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: numb
   })
 })
 
-/** Keeps since when a machine belongs to nobody here, and since when it says what it says. */
+/** Keeps since when a machine belongs to nobody here, as one does that is being made, and since when it says what it says. */
 const noteMachines = (stage: Stage, now: number): void => {
   for (const machine of stage.vcenter.machines()) {
     const { annotation: text, ref } = machine
     if (stage.writtenSince.get(ref.value)?.text !== text) stage.writtenSince.set(ref.value, { text, at: now })
-    if (!isNobodys(stage, machine)) stage.nobodysSince.delete(ref.value)
+    if (machine.configured && !isNobodys(stage, machine)) stage.nobodysSince.delete(ref.value)
     else if (!stage.nobodysSince.has(ref.value)) stage.nobodysSince.set(ref.value, now)
   }
 }
@@ -211,15 +234,20 @@ export const brokenNow = Effect.fnUntraced(function* (stage: Stage) {
   ]
 })
 
-/** Jobs that end by CDS's own rule alone: nobody has a machine for them. */
-const unfinishedJobs = (stage: Stage): ReadonlyArray<string> =>
-  stage.cds.state
-    .allJobs()
-    .flatMap((job) =>
-      isFinal(job.status) || isHopeless(stage, job) || !stage.sites.some((site) => isFor(stage, site, job))
-        ? []
-        : [`the job ${job.id} is ${job.status}`]
-    )
+/** Jobs that end by CDS's own rule alone: nobody has a machine for them. One that waits for a person has to say so. */
+const unfinishedJobs = Effect.fnUntraced(function* (stage: Stage) {
+  const told = new Map<string, string>()
+  for (const { process } of stage.sites)
+    if (process !== undefined)
+      for (const { job, reason } of yield* Context.get(process.context, Monitor).waiting) told.set(job, reason)
+  return stage.cds.state.allJobs().flatMap((job) => {
+    if (isFinal(job.status) || isHopeless(stage, job) || !stage.sites.some((site) => isFor(stage, site, job))) return []
+    const taken = takenName(stage, job)
+    return taken !== undefined && told.get(job.id)?.includes(`its name "${taken}" is taken in vCenter`) === true
+      ? []
+      : [`the job ${job.id} is ${job.status}`]
+  })
+})
 
 /** By our own key; where there is none, by what the Go hatchery writes. */
 const isReady = ({ journal, provisioning }: Annotation): boolean =>
@@ -291,5 +319,5 @@ export const unconverged = Effect.fnUntraced(function* (stage: Stage) {
   const perSite = yield* Effect.forEach(stage.sites, (site) =>
     Effect.zipWith(leases(stage, site), poolOf(stage, site), (leased, pool) => [...leased, ...pool])
   )
-  return [...unfinishedJobs(stage), ...unfinishedModels(stage), ...perSite.flat()]
+  return [...(yield* unfinishedJobs(stage)), ...unfinishedModels(stage), ...perSite.flat()]
 })

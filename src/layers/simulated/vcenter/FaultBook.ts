@@ -83,7 +83,8 @@ export interface FaultBook {
   /** The first waiting fault of that name that fits, used up by one. */
   readonly take: <T extends Waiting["_tag"]>(name: T, operation: string, machine?: string) => FaultOf<T> | undefined
   readonly clear: () => void
-  readonly armed: () => ReadonlyArray<Waiting>
+  /** True while some fault waits for such a call or task. */
+  readonly awaits: (operation: string) => boolean
   readonly unreadable: (path: string) => boolean
   readonly unreadablePaths: () => ReadonlyArray<string>
   readonly setUnreadable: (path: string, unreadable: boolean) => void
@@ -117,7 +118,7 @@ export const makeFaultBook = (): FaultBook => {
     clear: () => {
       armed = []
     },
-    armed: () => armed,
+    awaits: (operation) => armed.some((fault) => "operation" in fault && fits(fault, operation, undefined)),
     unreadable: (path) => unreadable.has(path),
     unreadablePaths: () => [...unreadable],
     setUnreadable: (path, on) => {

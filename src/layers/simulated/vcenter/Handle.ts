@@ -48,6 +48,8 @@ export interface SimVCenterHandle {
   readonly inject: (fault: SimFaultInput) => Effect.Effect<void>
   /** Takes back the faults that still wait for their occasion. */
   readonly clearFaults: () => void
+  /** True while some fault waits for such a call or task. */
+  readonly awaits: (operation: VimOperation) => boolean
   readonly others: OtherPeople
   readonly addForeign: (options: ForeignOptions) => ReadonlyArray<Ref>
   /** Multiplies every further time of the vCenter, e.g. 0.01. */
@@ -119,6 +121,7 @@ export const makeHandle = (core: Core, runtime: Runtime): SimVCenterHandle => {
         Effect.map((decoded) => inject(decoded))
       ),
     clearFaults: () => clearFaults(core),
+    awaits: core.faults.awaits,
     others: makeOtherPeople(core),
     addForeign: (options) => addForeign(core, options),
     scale: runtime.scale,
