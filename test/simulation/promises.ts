@@ -4,6 +4,7 @@
  */
 import { Clock, Context, Effect } from "effect"
 import { Registry } from "../../src/actors/Registry.ts"
+import { IpRanges } from "../../src/layers/memory/IpRanges.ts"
 import type { AnyJob } from "../../src/layers/simulated/cds/Job.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
 import { type Annotation, believed } from "../../src/schema/Annotation.ts"
@@ -253,16 +254,15 @@ const unfinishedJobs = Effect.fnUntraced(function* (stage: Stage) {
 const isReady = ({ journal, provisioning }: Annotation): boolean =>
   journal === undefined ? provisioning : journal.state === "provisioned"
 
-/** True when each address of the site's ranges is on some machine: what others took over keeps its own. */
-const hasNoAddressLeft = Effect.fnUntraced(function* ({ vcenter }: Stage, { process, world }: Site) {
-  if (process === undefined) return false
-  const { total } = yield* Context.get(process.context, IpPool).count
-  const prefixes = world.settings.vsphere.networks.map(({ ipRange }) => ipRange.replace(/\d+\/\d+$/, ""))
-  const taken = [...vcenter.addresses().keys()].filter((ip) => prefixes.some((prefix) => ip.startsWith(prefix)))
-  return total > 0 && taken.length >= total
-})
+/** True when each address of the site's ranges is on some machine, or in what stands on it: what others took over keeps its own. */
+const hasNoAddressLeft = ({ vcenter }: Stage, { world }: Site): boolean => {
+  const ranges = new IpRanges(world.settings.vsphere.networks)
+  const written = vcenter.machines().flatMap((one) => (one.template ? [] : (annotationOf(one)?.ipAddress ?? [])))
+  const taken = new Set([...vcenter.addresses().keys(), ...written])
+  return ranges.total > 0 && [...taken].filter((ip) => ranges.networkOf(ip) !== undefined).length >= ranges.total
+}
 
-const poolOf = Effect.fnUntraced(function* (stage: Stage, site: Site) {
+const unfilledPools = (stage: Stage, site: Site): ReadonlyArray<string> => {
   const missing = new Map(site.wanted)
   const wrong: Array<string> = []
   for (const machine of kept(stage, site)) {
@@ -272,12 +272,12 @@ const poolOf = Effect.fnUntraced(function* (stage: Stage, site: Site) {
       missing.set(pool, (missing.get(pool) ?? 0) - 1)
     else wrong.push(`${site.name} has ${machine.name}, ${machine.power}, ${annotation?.journal?.state}`)
   }
-  const full = yield* hasNoAddressLeft(stage, site)
+  const full = hasNoAddressLeft(stage, site)
   for (const [pool, number] of missing)
     if ((full ? number < 0 : number !== 0) && !isLeftAlone(stage, pool))
       wrong.push(`${site.name} has ${number} machines of ${pool} too ${number > 0 ? "few" : "many"}`)
   return wrong
-})
+}
 
 /**
  * Ours, and to be looked after: what others marked as a V1 template is left alone, unless it has the name of a build, or our key is to be believed.
@@ -317,7 +317,7 @@ const leases = Effect.fnUntraced(function* (stage: Stage, site: Site) {
 /** Promise 3: what is not yet as it has to be at the end. */
 export const unconverged = Effect.fnUntraced(function* (stage: Stage) {
   const perSite = yield* Effect.forEach(stage.sites, (site) =>
-    Effect.zipWith(leases(stage, site), poolOf(stage, site), (leased, pool) => [...leased, ...pool])
+    Effect.map(leases(stage, site), (leased) => [...leased, ...unfilledPools(stage, site)])
   )
   return [...(yield* unfinishedJobs(stage)), ...unfinishedModels(stage), ...perSite.flat()]
 })
