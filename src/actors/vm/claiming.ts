@@ -83,8 +83,9 @@ export const Renamed = row<"Renamed">("claimed for a job, which is being taken")
       (vm, _, env) => {
         const { claim, cancelled, resumed } = vm.state
         const taken = resumed ? { ...vm, ...wrote(vm) } : vm
+        const on = vm.facts?.power === "poweredOn"
         if (cancelled === undefined)
-          return enter(taken, { _tag: "Powered", claim, on: false }, env, { actions: starting(vm, claim) })
+          return enter(taken, { _tag: "Powered", claim, on }, env, { actions: starting(vm, claim) })
         return mayBeAtWork(vm) ? inquire(taken, env, claim, cancelled) : reap(taken, env, cancelled, "release")
       }
     ),

@@ -173,6 +173,14 @@ describe("a claim", () => {
     assert.strictEqual(reaping(after(machine(states.unwantedRenamed), done)).settlement, "release")
   })
 
+  it("found on when its take is answered may have its worker at work at once, without another sight of it", () => {
+    const on = machine({ ...states.renamed, resumed: true }, { facts: sample.facts(sample.on) })
+    const working = after(after(on, done).vm, { _tag: "SignedIn" })
+    assert.strictEqual(working.vm.state._tag, "Running")
+    const off = machine(states.renamed)
+    assert.strictEqual(after(after(off, done).vm, { _tag: "SignedIn" }).vm.state._tag, "Powered")
+  })
+
   it("that somebody wrote away from a machine found on is not reaped before CDS was asked whether its worker is at work", () => {
     const found = sample.conceded({ ...sample.on, annotation: sample.written("provisioned") })
     const resumed = after(machine({ ...states.renamed, resumed: true }), found)
