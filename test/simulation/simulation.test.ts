@@ -10,9 +10,11 @@ import { draw } from "./plan.ts"
 import { run } from "./run.ts"
 import kept from "./seeds.json" with { type: "json" }
 import { failure, Summary } from "./summary.ts"
-import untaken from "./untaken.json" with { type: "json" }
+import untakenJson from "./untaken.json" with { type: "json" }
 
 const fresh = 30
+
+const untaken: ReadonlyArray<string> = untakenJson
 
 const summed = (seeds: ReadonlyArray<number>) =>
   Effect.map(many(seeds), (outcomes) => {
