@@ -7,11 +7,11 @@ import type { CdsError } from "../../schema/Errors.ts"
 import { isV1, type Job, type JobWithModel, type Model } from "../../schema/Job.ts"
 import { type ModelV1, stampOf } from "../../schema/ModelV1.ts"
 import { Cds } from "../../services/Cds.ts"
-import { Inventory, type InventoryView } from "../../services/Inventory.ts"
+import { Inventory } from "../../services/Inventory.ts"
 import { Settings } from "../../services/Settings.ts"
 import { type Admission, admit, admitV1, isUnresolved, refused } from "./admission.ts"
 import { chooseModel } from "./modelChoice.ts"
-import { standingOf, unready } from "../models/modelTemplates.ts"
+import { standingByName, unready } from "../models/modelTemplates.ts"
 import { WorkerModels } from "../models/WorkerModels.ts"
 
 /** A V1 job is given its model as code anew at each look, so a model that is corrected helps it. */
@@ -32,17 +32,13 @@ export const makeJobModel = Effect.gen(function* () {
       ? Effect.succeed(model)
       : Effect.map(cds.modelAsCode(job.runsOn.model), ({ username, password }) => ({ ...model, username, password }))
 
-  /** Its template has its name: what has another is no use to a job. */
-  const standingByName = (model: ModelV1, named: InventoryView["named"]) =>
-    standingOf(model, named(model.name), settings.cds.name)
-
   /** What a V1 job runs on: a V2 model as code, or a V1 model of the list. */
   const choose = Effect.fnUntraced(function* (job: Job) {
     const { models } = (yield* workerModels.list) ?? { models: [] }
     const needs = job.v1 ?? { requirements: [], execGroups: [] }
-    const { named } = yield* inventory.view
+    const view = yield* inventory.view
     const obstacle = (model: ModelV1) => {
-      const standing = standingByName(model, named)
+      const standing = standingByName(model, view, settings.cds.name)
       return standing._tag === "Taken" ? standing.reason : undefined
     }
     const choice = chooseModel(needs, models, settings, { obstacle })
@@ -71,8 +67,8 @@ export const makeJobModel = Effect.gen(function* () {
         case "ModelV2":
           return notFinal(admit(job, choice.model, settings))
         case "Model": {
-          const { named } = yield* inventory.view
-          const reason = unready(choice.model, standingByName(choice.model, named))
+          const standing = standingByName(choice.model, yield* inventory.view, settings.cds.name)
+          const reason = unready(choice.model, standing)
           return reason === undefined
             ? admitV1(choice.model, stampOf(choice.model), settings)
             : refused(reason, { final: false })

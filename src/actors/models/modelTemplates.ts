@@ -5,6 +5,7 @@
 import { madeFor, parse } from "../../schema/Annotation.ts"
 import { type MachineFacts, readable, unreadableReason } from "../../schema/Machine.ts"
 import { type ModelStamp, type ModelV1, pathOf, sameStamp, stampOf } from "../../schema/ModelV1.ts"
+import type { InventoryView } from "../../services/Inventory.ts"
 import { isBuild, placeOf } from "../vm/State.ts"
 import type { Vm } from "../vm/State.ts"
 
@@ -82,6 +83,10 @@ const whose = (model: ModelV1, holder: MachineFacts, template: ModelTemplate | u
     ? `the template of another version, which hatchery ${owner} has to replace: remove it if that one is gone`
     : `the template of ${stamp.path}: rename one of the two`
 }
+
+/** Where the model's own name is enough, as for `unready`: what has another name is no use to a job or pool, and not every machine is looked at. */
+export const standingByName = (model: ModelV1, { named }: Pick<InventoryView, "named">, hatchery: string): Standing =>
+  standingOf(model, named(model.name), hatchery)
 
 /** Why no machine can be made for the model now; undefined when it can. One that CDS wants checked again goes on as it is. */
 export const unready = (model: ModelV1, standing: Standing): string | undefined => {

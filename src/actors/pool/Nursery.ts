@@ -10,7 +10,7 @@ import { Ids } from "../../services/Ids.ts"
 import { IpPool } from "../../services/IpPool.ts"
 import { Settings } from "../../services/Settings.ts"
 import { makeConceive, type Source } from "./conceive.ts"
-import { standingOf, unready } from "../models/modelTemplates.ts"
+import { standingByName, unready } from "../models/modelTemplates.ts"
 import { Registry } from "../Registry.ts"
 import { Signals, type Signal } from "../Signals.ts"
 import { Troubles } from "../jobs/Troubles.ts"
@@ -72,8 +72,7 @@ export class Nursery extends Context.Service<
         if (!modelPools.has(pool)) return { template: pool, model: undefined } satisfies Source
         const model = yield* modelOf(pool)
         if (model === undefined) return undefined
-        const { machines } = yield* inventory.view
-        const standing = standingOf(model, machines.values(), settings.cds.name)
+        const standing = standingByName(model, yield* inventory.view, settings.cds.name)
         if (unready(model, standing) !== undefined) return undefined
         return { template: model.name, model: stampOf(model) } satisfies Source
       })

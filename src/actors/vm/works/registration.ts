@@ -4,22 +4,20 @@ import type { MachineRef } from "../../../schema/Machine.ts"
 import { registerLog } from "../../../schema/Bootstrap.ts"
 import { type ModelStamp, needsRegistration, sameStamp, stampOf } from "../../../schema/ModelV1.ts"
 import { Cds } from "../../../services/Cds.ts"
-import { Guest } from "../../../services/Guest.ts"
+import { makeGuestOf } from "./guestOf.ts"
 import { persist } from "./kit.ts"
 import { makeModelLogin } from "./login.ts"
 
 export const makeRegistration = Effect.gen(function* () {
   const cds = yield* Cds
-  const guest = yield* Guest
+  const guestOf = yield* makeGuestOf
   const loginOf = yield* makeModelLogin
 
   return {
     /** The end of the log while the machine is still on; empty when it cannot be had soon. */
     log: (path: string, ref: MachineRef): Effect.Effect<string> =>
       loginOf(path).pipe(
-        Effect.flatMap((login) =>
-          login === undefined ? Effect.succeed("") : guest.tail(ref, login, registerLog, 2_000)
-        ),
+        Effect.flatMap((login) => (login === undefined ? Effect.succeed("") : guestOf(ref, login).logEnd(registerLog))),
         Effect.timeoutOrElse({ duration: "15 seconds", orElse: () => Effect.succeed("") }),
         Effect.orElseSucceed(() => "")
       ),
