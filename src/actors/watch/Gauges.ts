@@ -105,6 +105,8 @@ export const makeGauges = Effect.gen(function* () {
   const { cds } = yield* Settings
   let before: ReadonlyMap<string, Sample> = new Map()
 
+  const vms = () => [...registry.machines.values()].map(({ vm }) => vm)
+
   const isOurModel = ({ template, annotation }: MachineFacts): boolean => {
     if (!template) return false
     const written = parse(annotation)
@@ -112,7 +114,7 @@ export const makeGauges = Effect.gen(function* () {
   }
 
   const ofMachines = (all: ReadonlyArray<MachineFacts>): ReadonlyArray<Sample> => {
-    const ours = [...registry.machines.values()].map(({ vm }) => vm)
+    const ours = vms()
     const shown = shownOf(ours)
     const machines = shown.filter(notBuilt)
     const templates = [...all.filter(isOurModel), ...factsOf(shown.filter(({ vm }) => isBuild(vm.state)))]
@@ -141,7 +143,7 @@ export const makeGauges = Effect.gen(function* () {
   /** An outage is shown at once: vCenter is not asked while it does not answer. */
   const ofDisks = Effect.gen(function* () {
     if (!(yield* inventory.view).current) return []
-    const machines = shownOf([...registry.machines.values()].map(({ vm }) => vm)).filter(notBuilt)
+    const machines = shownOf(vms()).filter(notBuilt)
     return disks(machines, yield* vsphere.disks(factsOf(machines)))
   })
 
