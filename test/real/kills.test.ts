@@ -144,16 +144,17 @@ real("the hatchery killed at random", Go.goMissing(), () => {
           assert.strictEqual(runs, job.status === "Success" ? 1 : 0, JSON.stringify(job))
         }
         const served = [...lives.flat(), ...signedIn(stand)]
-        assert.isAtLeast(served.length, jobs * 0.9)
         assert.deepStrictEqual(
           served.filter((job, index) => served.indexOf(job) !== index),
           [],
           "had two workers"
         )
-        assert.isAbove(ended.filter(({ status }) => status === "Success").length, jobs * 0.9)
         assert.deepStrictEqual((yield* stand.cds.state).violations, [])
         assert.deepStrictEqual([...stand.doubles], [])
         assert.deepStrictEqual(Stand.foreign(yield* stand.vcenter.inventory), Stand.foreign(before))
+        // Last, as a slow computer may miss these two, and the promises above are to be known all the same.
+        assert.isAtLeast(served.length, jobs * 0.9)
+        assert.isAbove(ended.filter(({ status }) => status === "Success").length, jobs * 0.9)
       }).pipe(Effect.scoped),
     30 * 60_000
   )

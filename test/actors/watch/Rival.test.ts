@@ -31,13 +31,18 @@ const traffic = Effect.fnUntraced(function* (world: World, minutes: number) {
   }
 })
 
+/** One process, and four minutes later another one of the same name. */
+const two = Effect.gen(function* () {
+  const world = yield* makeWorld()
+  const first = yield* start(world)
+  yield* TestClock.adjust("4 minutes")
+  return { world, first, second: yield* start(world) }
+})
+
 describe("two processes with one name", () => {
   it.effect("notice each other, stop changing anything, and say what to do", () =>
     Effect.gen(function* () {
-      const world = yield* makeWorld()
-      const first = yield* start(world)
-      yield* TestClock.adjust("4 minutes")
-      const second = yield* start(world)
+      const { world, first, second } = yield* two
       yield* TestClock.adjust("3 minutes")
       yield* traffic(world, 6)
       const frozen: Array<Process> = []
@@ -55,10 +60,7 @@ describe("two processes with one name", () => {
 
   it.effect("do no harm: no job runs twice, none is lost, and one process goes on alone", () =>
     Effect.gen(function* () {
-      const world = yield* makeWorld()
-      const first = yield* start(world)
-      yield* TestClock.adjust("4 minutes")
-      const second = yield* start(world)
+      const { world, first, second } = yield* two
       yield* traffic(world, 30)
       yield* TestClock.adjust("30 minutes")
       const doubts = [yield* doubt(first), yield* doubt(second)].filter((one) => one !== undefined)
@@ -73,10 +75,7 @@ describe("two processes with one name", () => {
 
   it.effect("are one again when the other is stopped: the one that is left goes on by itself", () =>
     Effect.gen(function* () {
-      const world = yield* makeWorld()
-      const first = yield* start(world)
-      yield* TestClock.adjust("4 minutes")
-      const second = yield* start(world)
+      const { world, first, second } = yield* two
       yield* TestClock.adjust("3 minutes")
       yield* traffic(world, 6)
       yield* second.kill
