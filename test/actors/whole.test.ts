@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { parse } from "../../src/schema/Annotation.ts"
 import { EventLog } from "../../src/services/EventLog.ts"
 import { makeWorld, name, seeded, start } from "../support/world.ts"
 
@@ -49,5 +50,24 @@ describe("a job on a simulated vCenter and a simulated CDS", () => {
       assert.strictEqual(yield* run("a"), first)
       assert.notStrictEqual(yield* run("b"), first)
     })
+  )
+})
+
+describe("ready machines whose vCenter is restored from a backup", () => {
+  it.effect("from when they first booted are recorded as ready anew", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      yield* start(world)
+      const marks = () => world.vcenter.owned(name).map(({ annotation }) => parse(annotation)?.journal?.state)
+      while (marks().join() !== "booting,booting") yield* TestClock.adjust("1 second")
+      yield* world.vcenter.inject({ _tag: "Save" })
+      yield* TestClock.adjust("3 minutes")
+      assert.deepStrictEqual(marks(), ["provisioned", "provisioned"])
+      yield* world.vcenter.inject({ _tag: "Restore" })
+      assert.deepStrictEqual(marks(), ["booting", "booting"])
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(marks(), ["provisioned", "provisioned"])
+      assert.strictEqual(world.vcenter.summary().created, 2)
+    }).pipe(seeded("restored"))
   )
 })

@@ -1,8 +1,20 @@
 /** The rows of the table for a ready machine: leased, claimed for a job that is then taken, or given back. */
 import { isOff } from "../../schema/Machine.ts"
 import { asked, conceded, seen, seenClaimed, seenGone, tooLate } from "./cells.ts"
-import { atWork, fail, giveBack, inquire, reap, reprove, rewrites, rewritten, starting, wrote } from "./moves.ts"
-import { claimOf, clonedForJob, poolSize } from "./State.ts"
+import {
+  atWork,
+  fail,
+  giveBack,
+  inquire,
+  reap,
+  reprove,
+  rewrites,
+  rewritten,
+  setBack,
+  starting,
+  wrote
+} from "./moves.ts"
+import { claimOf, clonedForJob, poolSize, type Vm } from "./State.ts"
 import type { Env, Step, VmIn } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
 
@@ -20,6 +32,10 @@ const lostClaim = (vm: VmIn<"Renamed">, env: Env, reason: string): Step => {
   return goes && mayBeAtWork(vm) ? inquire(step.vm, env, vm.state.claim, reason) : step
 }
 
+/** Its mark is older than what became of it, so a restart would take it for what it was: it is recorded as ready once more. */
+const writeAnew = (vm: Vm, env: Env): Step =>
+  enter(vm, { _tag: "Returning" }, env, { reason: "it shows an older mark of ours", actions: [{ _tag: "PoolShrank" }] })
+
 export const Provisioned = row<"Provisioned">("off, ready for a job")(
   {
     Reserve: cell(["Reserved"], "leased for a job", (vm, { claim }, env) =>
@@ -28,11 +44,12 @@ export const Provisioned = row<"Provisioned">("off, ready for a job")(
       })
     ),
     Seen: seen(
-      ["Reaping", ...rewrites],
-      "somebody wrote on it: what it proves to be; somebody powered it on: reaped",
+      ["Returning", "Reaping", ...rewrites],
+      "somebody wrote on it: what it proves to be; somebody powered it on: reaped; an older mark of ours: written anew",
       (vm, facts, env, before) => {
         if (rewritten(before, facts, env)) return reprove(vm, env, "somebody else wrote on it in the pool", rewrites)
-        return isOff(facts) ? stay(vm) : reap(vm, env, "somebody powered it on in the pool", "none")
+        if (!isOff(facts)) return reap(vm, env, "somebody powered it on in the pool", "none")
+        return setBack(vm, facts, env) ? writeAnew(vm, env) : stay(vm)
       }
     ),
     Gone: seenGone("it was removed from the pool"),
@@ -137,7 +154,9 @@ export const Renamed = row<"Renamed">("claimed for a job, which is being taken")
   ["Reap", "Disabled", "Cloned", "Exited", "Settled"]
 )
 
-export const Returning = row<"Returning">("the claim is being undone by another guarded reconfigure")(
+export const Returning = row<"Returning">(
+  "being recorded as ready again, its claim undone, by another guarded reconfigure"
+)(
   {
     Done: cell(["Provisioned"], "back in the pool", (vm, _, env) =>
       enter(vm, { _tag: "Provisioned" }, env, { patch: wrote(vm), actions: [{ _tag: "PoolGrew" }] })

@@ -127,6 +127,15 @@ export const rewritten = (vm: Vm, facts: MachineFacts, env: Env): boolean => {
   return parse(facts.annotation)?.journal?.instance !== env.instance
 }
 
+/**
+ * True when it shows an older mark of this process: vCenter was restored, or the news is late. The two look the same, and what follows has to be
+ * right for both.
+ */
+export const setBack = ({ generation }: Vm, facts: MachineFacts, env: Env): boolean => {
+  const journal = parse(facts.annotation)?.journal
+  return journal?.instance === env.instance && journal.generation < generation
+}
+
 const holdable = (state: VmState): state is HoldableState =>
   state._tag === "Booting" ||
   state._tag === "Settling" ||

@@ -77,7 +77,7 @@ const buildEntries: ReadonlyArray<Entry> = [
   { state: "converting", claim: undefined }
 ]
 
-/** What may be written on a machine: by this process, by another one of ours, by the Go hatchery, by others, by nobody. */
+/** What may be written on a machine: by this process, by another one of ours, by this one earlier, by the Go hatchery, by others, by nobody. */
 const writings: ReadonlyArray<{ readonly annotation: string; readonly name: string }> = [
   ...[...entries, ...buildEntries].flatMap((entry) =>
     [env, { ...env, instance: "another-process" }, { ...env, hatchery: "theirs" }].map((writer) => ({
@@ -85,6 +85,10 @@ const writings: ReadonlyArray<{ readonly annotation: string; readonly name: stri
       name: entry.claim?.workerName ?? blank.poolName
     }))
   ),
+  {
+    annotation: annotate({ ...blank, generation: 1 }, { state: "booting", claim: undefined }, env),
+    name: blank.poolName
+  },
   {
     annotation: JSON.stringify({ hatchery_name: "ours", worker_name: "x", provisioning: true }),
     name: "provision-v2-1"

@@ -172,6 +172,21 @@ describe("a ready machine", () => {
     assert.deepStrictEqual(asks(end), ["PoolShrank"])
   })
 
+  it("that shows an older mark of ours, as after a restore of vCenter, is recorded as ready anew and is ready again", () => {
+    const before = machine(states.provisioned, { generation: 4 })
+    const back = after(before, seen({ annotation: sample.written("booting") }))
+    assert.deepStrictEqual(back.vm.state, { _tag: "Returning" })
+    assert.strictEqual(workOf(back.vm.state), "unclaim")
+    assert.deepStrictEqual(asks(back), ["PoolShrank"])
+    const ready = after(back.vm, sample.done)
+    assert.deepStrictEqual(ready.vm.state, { _tag: "Provisioned" })
+    assert.strictEqual(ready.vm.generation, 5)
+    const on = after(before, seen({ annotation: sample.written("booting"), ...sample.on }))
+    assert.strictEqual(reaping(on).settlement, "none")
+    const current = machine(states.provisioned, { generation: 3 })
+    assert.deepStrictEqual(after(current, seen({ annotation: sample.written("booting") })).vm.state, current.state)
+  })
+
   it("is looked at again at its deadline, and is still there", () => {
     const again = after(machine(states.provisioned), deadline, later(60 * minute))
     assert.deepStrictEqual(again.vm.state, { _tag: "Provisioned" })
