@@ -27,10 +27,13 @@ const rsaPrivateKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
   .privateKey.export({ type: "pkcs1", format: "pem" })
   .toString()
 
-/** The hatchery's name at CDS and in annotations. */
+/** The hatchery's name at CDS and in annotations, unless told otherwise. */
 export const hatchery = "hatch"
 
 export interface Configuration {
+  readonly hatchery?: string
+  /** V1 jobs that ask for this region. */
+  readonly region?: string
   readonly vcenter: string
   readonly cds: string
   readonly token: string
@@ -52,11 +55,13 @@ export interface Configuration {
   readonly tokenV1?: string
   /** V1 models by path, each with the ready machines to keep. */
   readonly models?: Readonly<Record<string, number>>
+  /** V2 models by their reference, each with the binaries for which it runs V1 jobs that name none. */
+  readonly defaultModels?: Readonly<Record<string, ReadonlyArray<string>>>
   readonly flavors?: Readonly<Record<string, Sizing>>
 }
 
 /** The table of a TOML array that has these keys. */
-const entry = (table: string, values: Readonly<Record<string, string | number>>): string =>
+const entry = (table: string, values: Readonly<Record<string, string | number | ReadonlyArray<string>>>): string =>
   [
     `[[hatchery.vsphere.${table}]]`,
     ...Object.entries(values).map(([key, value]) => `${key} = ${JSON.stringify(value)}`)
@@ -81,6 +86,9 @@ number = ${c.number}
 ${Object.entries(c.models ?? {})
   .map(([modelPath, number]) => entry("workerProvisioning", { modelPath, number }))
   .join("\n")}
+${Object.entries(c.defaultModels ?? {})
+  .map(([workerModelV2, binaries]) => entry("defaultWorkerModelsV2", { workerModelV2, binaries }))
+  .join("\n")}
 ${Object.entries(c.flavors ?? {})
   .map(([name, sizing]) => entry("flavors", { name, ...sizing }))
   .join("\n")}
@@ -99,9 +107,10 @@ ${Object.entries(c.times ?? {})
   .map(([key, time]) => `${key} = ${JSON.stringify(time)}`)
   .join("\n")}
 [hatchery.vsphere.commonConfiguration]
-name = "${hatchery}"
+name = ${JSON.stringify(c.hatchery ?? hatchery)}
 http.addr = "127.0.0.1"
 http.port = 0
+${c.region === undefined ? "" : `provision.region = ${JSON.stringify(c.region)}`}
 provision.maxWorker = ${c.maxWorker ?? 10}
 api.tokenV2 = ${JSON.stringify(c.token)}
 ${c.tokenV1 === undefined ? "" : `api.token = ${JSON.stringify(c.tokenV1)}`}

@@ -75,8 +75,7 @@ export const start = ({ vcenter: flags = [], cds: cdsFlags = [], configuration =
     }
     const config = yield* Program.configFile(written)
     const session = yield* Soap.login(vcenter.url, Vcenter.account)
-    const doubles = new Set<string>()
-    yield* Effect.forkScoped(watch(vcenter, doubles))
+    const doubles = yield* watched(vcenter)
     return {
       vcenter,
       cds,
@@ -90,11 +89,11 @@ export const start = ({ vcenter: flags = [], cds: cdsFlags = [], configuration =
   })
 
 /** The machines whose annotation names the hatchery. */
-export const owned = (machines: ReadonlyArray<Soap.Listed>): ReadonlyArray<Owned> =>
+export const owned = (machines: ReadonlyArray<Soap.Listed>, hatchery = Program.hatchery): ReadonlyArray<Owned> =>
   machines.flatMap((machine) => {
     if (!machine.annotation.startsWith("{")) return []
     const facts = JSON.parse(machine.annotation) as Owned["facts"]
-    return facts.hatchery_name === Program.hatchery ? [{ ...machine, facts }] : []
+    return facts.hatchery_name === hatchery ? [{ ...machine, facts }] : []
   })
 
 const isReady = ({ name, power, facts }: Owned): boolean =>
@@ -124,7 +123,16 @@ export const pool = (session: Soap.Session, wanted: number, withinMs: number) =>
     })
   })
 
-/** Promise 1, looked after from outside. A guest's address and the one in the annotation both count; what a template says of itself is past. */
+/**
+ * Promise 1, looked after from outside until the scope's end. A guest's address and the one in the annotation both count; what a template
+ * says of itself is past.
+ */
+export const watched = (vcenter: Vcenter.Vcenter): Effect.Effect<ReadonlySet<string>, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const doubles = new Set<string>()
+    return Effect.as(Effect.forkScoped(watch(vcenter, doubles)), doubles)
+  })
+
 const watch = (vcenter: Vcenter.Vcenter, doubles: Set<string>) =>
   Effect.gen(function* () {
     while (true) {

@@ -3,6 +3,7 @@ import { Deferred, Effect, type Scope } from "effect"
 import { Agent, createServer, request as send, type IncomingMessage, type ServerResponse } from "node:http"
 import { type AddressInfo, connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { gunzipSync } from "node:zlib"
 import { HarnessError } from "./HarnessError.ts"
 
 /** What a client sends. Bodies as text; plain HTTP only. */
@@ -17,6 +18,7 @@ export interface Request {
 /** A request that the server has answered. */
 export interface Exchange extends Request {
   readonly status: number
+  /** Unpacked; of a file that is downloaded only its length. */
   readonly answer: string
   /** All that passed in both directions, first lines and headers included. */
   readonly bytes: number
@@ -145,6 +147,11 @@ const bytesOf = async (stream: AsyncIterable<Buffer>): Promise<Buffer> => {
 
 const operationOf = (body: string): string => /<(?:[\w.-]+:)?Body[^>]*>\s*<(?:[\w.-]+:)?(\w+)/.exec(body)?.[1] ?? ""
 
+const legible = ({ headers }: IncomingMessage, body: Buffer): string => {
+  if (headers["content-type"] === "application/octet-stream") return `${body.length} bytes`
+  return (headers["content-encoding"] === "gzip" && body.length > 0 ? gunzipSync(body) : body).toString()
+}
+
 interface Way {
   readonly to: URL
   readonly agent: Agent
@@ -179,7 +186,7 @@ const forward = async (
     const exchange = {
       ...asked,
       status,
-      answer: answer.toString(),
+      answer: legible(response, answer),
       bytes: requestHead(incoming).length + body.length + responseHead(response).length + answer.length
     }
     if (!passes(exchange)) return
