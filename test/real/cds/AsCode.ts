@@ -22,18 +22,19 @@ export interface ModelV2 {
 }
 
 /** How V2 jobs name a model, and V1 requirements with `@master` behind it. */
-export const pathOf = (model: string): string => `${Seed.project}/${vcs}/${repository}/${model}`
+export const pathOf = (project: string, model: string): string => `${project}/${vcs}/${repository}/${model}`
 
-/** Puts the models on the master branch and starts a run of each workflow, in CDS's own words. Answers the runs' ids. */
+/** Puts the models on the master branch of the project's repository and starts a run of each workflow, in CDS's own words. Answers the runs' ids. */
 export const write = (
   programs: Programs,
   engine: Engine,
+  project: string,
   models: ReadonlyArray<ModelV2>,
   runs: ReadonlyArray<unknown> = []
 ): Effect.Effect<ReadonlyArray<string>, HarnessError> =>
   Effect.gen(function* () {
     const document = {
-      project: Seed.project,
+      project,
       vcs,
       repository,
       user: Seed.user,

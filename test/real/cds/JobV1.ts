@@ -3,7 +3,6 @@ import { Effect } from "effect"
 import type { HarnessError } from "../harness/HarnessError.ts"
 import type { Api } from "./Api.ts"
 import * as Job from "./Job.ts"
-import { project } from "./Seed.ts"
 
 export interface OrderV1 {
   /** What the one step runs in a shell. */
@@ -29,8 +28,8 @@ interface Run {
   readonly nodes?: Readonly<Record<string, ReadonlyArray<NodeRun>>>
 }
 
-/** Imports a workflow of that name and runs it; waits until its job is queued. */
-export const run = (api: Api, name: string, order: OrderV1): Effect.Effect<Job.Job, HarnessError> =>
+/** Imports a workflow of that name into the project and runs it; waits until its job is queued. */
+export const run = (api: Api, project: string, name: string, order: OrderV1): Effect.Effect<Job.Job, HarnessError> =>
   Effect.gen(function* () {
     yield* api.ask("POST", `/project/${project}/import/pipeline`, {
       version: "v1.0",

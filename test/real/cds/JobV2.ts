@@ -4,7 +4,7 @@ import type { HarnessError } from "../harness/HarnessError.ts"
 import type { Api } from "./Api.ts"
 import { pathOf } from "./AsCode.ts"
 import * as Job from "./Job.ts"
-import { project, region } from "./Seed.ts"
+import type { Tenant } from "./Seed.ts"
 
 export interface OrderV2 {
   /** What the one step runs in a shell. */
@@ -19,8 +19,13 @@ export interface OrderV2 {
 const jobId = "build"
 
 /** The order as a workflow file says it. */
-export const workflow = (name: string, { script, model, flavor, job = {} }: OrderV2, onlyModel: string): unknown => {
-  const path = pathOf(model ?? onlyModel)
+export const workflow = (
+  { project, region }: Tenant,
+  name: string,
+  { script, model, flavor, job = {} }: OrderV2,
+  onlyModel: string
+): unknown => {
+  const path = pathOf(project, model ?? onlyModel)
   const runsOn = flavor === undefined ? path : { model: path, flavor }
   return { name, jobs: { [jobId]: { name: jobId, region, "runs-on": runsOn, steps: [{ run: script }], ...job } } }
 }
@@ -35,7 +40,7 @@ interface RunJob {
 type Infos = ReadonlyArray<{ readonly message: string }> | null
 
 /** Waits until the API's workflow engine has queued the job of that run. */
-export const queued = (api: Api, run: string): Effect.Effect<Job.Job, HarnessError> =>
+export const queued = (api: Api, project: string, run: string): Effect.Effect<Job.Job, HarnessError> =>
   Effect.gen(function* () {
     const path = `/v2/project/${project}/run/${run}`
     const jobs = api.ask<ReadonlyArray<RunJob> | null>("GET", `${path}/job`)

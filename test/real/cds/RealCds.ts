@@ -30,6 +30,7 @@ export interface Worker {
   readonly id: string
   readonly name: string
   readonly status: string
+  readonly hatchery_name: string
 }
 
 /** A service that the API knows, such as a hatchery with a V1 identity. */
@@ -68,6 +69,10 @@ export interface RealCds {
   /** The administrator's session, for what is not below. It lives an hour. */
   readonly api: Api
   readonly engine: Engine.Engine
+  /** A further hatchery of this name at the same API, with a project, a region and a group of its own. */
+  readonly another: (hatchery: string) => Effect.Effect<RealCds, HarnessError>
+  /** How V2 jobs name a model, and V1 requirements with `@master` behind it. */
+  readonly pathOf: (model: string) => string
   readonly runV2Job: (order: JobV2.OrderV2) => Effect.Effect<Job, HarnessError>
   /** A run of its own for each; all are queued at once. Answers in the orders' order. */
   readonly runV2Jobs: (orders: ReadonlyArray<JobV2.OrderV2>) => Effect.Effect<ReadonlyArray<Job>, HarnessError>
@@ -75,6 +80,7 @@ export interface RealCds {
   /** Adds a V1 worker model of the hatchery's group. It needs registration. */
   readonly addModelV1: (model: Seed.ModelV1) => Effect.Effect<void, HarnessError>
   readonly modelV1: (name: string) => Effect.Effect<ModelV1, HarnessError>
+  /** The hatchery's. */
   readonly workersV1: Effect.Effect<ReadonlyArray<Worker>, HarnessError>
   readonly workersV2: Effect.Effect<ReadonlyArray<Worker>, HarnessError>
   /** Disables a V1 worker by its id; the API has no such call for V2. */
@@ -100,43 +106,58 @@ export const start = (options: Options = {}): Effect.Effect<RealCds, HarnessErro
     const engine = yield* Engine.start(built, yield* Folder.scratch, settings)
     const api = yield* Seed.admin(engine)
     yield* engine.startCdn
-    const tokens = yield* Seed.hatchery(api, hatchery)
     yield* Seed.scriptPlugin(api, built)
-    yield* AsCode.write(built, engine, models)
-    const consumers = `SELECT id FROM auth_consumer WHERE name = '${hatchery}'`
-    const revoke = Databases.sql(engine.database, `DELETE FROM auth_session WHERE consumer_id IN (${consumers})`)
-    return { ...work(built, engine, api, models), hatchery, tokens, revokeSessions: Effect.asVoid(revoke) }
+    return yield* serve({ built, engine, api, models }, Seed.first(hatchery))
   })
 
-const work = (
-  built: Programs,
-  engine: Engine.Engine,
-  api: Api,
-  models: Models
-): Omit<RealCds, "hatchery" | "tokens" | "revokeSessions"> => {
+/** What all hatcheries of one API have in common. */
+interface Common {
+  readonly built: Programs
+  readonly engine: Engine.Engine
+  readonly api: Api
+  readonly models: Models
+}
+
+const serve = (common: Common, tenant: Seed.Tenant): Effect.Effect<RealCds, HarnessError> =>
+  Effect.gen(function* () {
+    const { built, engine, api, models } = common
+    const tokens = yield* Seed.tenant(api, tenant)
+    yield* AsCode.write(built, engine, tenant.project, models)
+    return { ...work(common, tenant), tokens, another: (name) => serve(common, Seed.further(name)) }
+  })
+
+const work = ({ built, engine, api, models }: Common, tenant: Seed.Tenant): Omit<RealCds, "tokens" | "another"> => {
+  const { hatchery, project, region, group } = tenant
+  const consumers = `SELECT id FROM auth_consumer WHERE name = '${hatchery}'`
+  const revoke = Databases.sql(engine.database, `DELETE FROM auth_session WHERE consumer_id IN (${consumers})`)
   let count = 0
   const name = () => `work-${++count}`
   const runV2Jobs: RealCds["runV2Jobs"] = (orders) =>
     Effect.gen(function* () {
-      const workflows = orders.map((order) => JobV2.workflow(name(), order, models[0].name))
-      const runs = yield* AsCode.write(built, engine, models, workflows)
-      return yield* Effect.forEach(runs, (run) => JobV2.queued(api, run), { concurrency: "unbounded" })
+      const workflows = orders.map((order) => JobV2.workflow(tenant, name(), order, models[0].name))
+      const runs = yield* AsCode.write(built, engine, project, models, workflows)
+      return yield* Effect.forEach(runs, (run) => JobV2.queued(api, project, run), { concurrency: "unbounded" })
     })
   const list = <A>(path: string) => Effect.map(api.ask<ReadonlyArray<A> | null>("GET", path), (all) => all ?? [])
+  const workers = (path: string) =>
+    Effect.map(list<Worker>(path), (all) => all.filter(({ hatchery_name }) => hatchery_name === hatchery))
   return {
     url: engine.url,
-    region: Seed.region,
-    project: Seed.project,
+    hatchery,
+    region,
+    project,
     api,
     engine,
+    pathOf: (model) => AsCode.pathOf(project, model),
     runV2Jobs,
     runV2Job: (order) => Effect.map(runV2Jobs([order]), ([job]) => job!),
-    runV1Job: (order) => Effect.suspend(() => JobV1.run(api, name(), order)),
-    addModelV1: (model) => Seed.modelV1(api, model),
-    modelV1: (of) => api.ask("GET", `/worker/model/${Seed.group}/${of}`),
-    workersV1: list<Worker>("/worker"),
-    workersV2: list<Worker>("/v2/worker"),
+    runV1Job: (order) => Effect.suspend(() => JobV1.run(api, project, name(), order)),
+    addModelV1: (model) => Seed.modelV1(api, group, model),
+    modelV1: (of) => api.ask("GET", `/worker/model/${group}/${of}`),
+    workersV1: workers("/worker"),
+    workersV2: workers("/v2/worker"),
     disableWorker: (id) => Effect.asVoid(api.ask("POST", `/worker/${id}/disable`)),
-    services: list<Service>("/admin/services")
+    services: list<Service>("/admin/services"),
+    revokeSessions: Effect.asVoid(revoke)
   }
 }

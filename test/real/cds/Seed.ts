@@ -6,10 +6,29 @@ import * as Api from "./Api.ts"
 import type { Engine } from "./Engine.ts"
 import type { Programs } from "./Programs.ts"
 
-export const project = "PROJ"
-export const region = "default"
-/** The group whose hatchery and model run the project's V1 jobs. */
-export const group = "hatch-group"
+/** A hatchery and what it alone works for. Several of one API do not see each other's jobs and V1 models. */
+export interface Tenant {
+  readonly hatchery: string
+  readonly project: string
+  readonly region: string
+  /** Owns the V1 models, and runs the project's V1 jobs. */
+  readonly group: string
+}
+
+export const first = (hatchery: string): Tenant => ({
+  hatchery,
+  project: "PROJ",
+  region: "default",
+  group: "hatch-group"
+})
+
+export const further = (hatchery: string): Tenant => ({
+  hatchery,
+  project: hatchery.replaceAll(/[^a-z0-9]/gi, "").toUpperCase(),
+  region: hatchery,
+  group: `${hatchery}-group`
+})
+
 const pattern = "debian"
 /** The administrator, who also starts the runs. */
 export const user = "admin"
@@ -48,8 +67,11 @@ export const admin = (engine: Engine): Effect.Effect<Api.Api, HarnessError> =>
     return Api.make(engine.url, session.token)
   })
 
-/** A hatchery's two identities under one name, with the rights to run jobs of the project in the region, and the project. */
-export const hatchery = (api: Api.Api, name: string): Effect.Effect<Tokens, HarnessError> =>
+/** The two identities of a tenant's hatchery under one name, with the rights to run jobs of the project in the region; project, region and group. */
+export const tenant = (
+  api: Api.Api,
+  { hatchery: name, project, region, group }: Tenant
+): Effect.Effect<Tokens, HarnessError> =>
   Effect.gen(function* () {
     yield* api.ask("POST", "/group", { name: group })
     const { id } = yield* api.ask<{ readonly id: number }>("GET", `/group/${group}`)
@@ -65,11 +87,11 @@ export const hatchery = (api: Api.Api, name: string): Effect.Effect<Tokens, Harn
       }
     })
     const v2 = yield* api.ask<{ readonly token: string }>("POST", "/v2/hatchery", { name })
-    yield* api.ask("POST", "/project", { key: project, name: "A project" })
+    yield* api.ask("POST", "/project", { key: project, name: `The project of ${name}` })
     yield* api.ask("POST", `/project/${project}/group`, { group: { name: group }, permission: 7 })
     yield* api.ask("POST", "/v2/region", { name: region })
     yield* api.ask("POST", "/v2/rbac/import", {
-      name: "the-hatchery-and-its-users",
+      name: `${name}-and-its-users`,
       hatcheries: [{ role: "start-worker", region, hatchery: name }],
       regions: [{ role: "execute", region, all_users: true, organizations: ["default"] }],
       region_projects: [{ role: "execute", region, all_projects: true }]
@@ -98,7 +120,11 @@ export const scriptPlugin = (api: Api.Api, programs: Programs): Effect.Effect<vo
   })
 
 /** Installs a V1 model, and the pattern of its commands before the first one. It needs registration. */
-export const modelV1 = (api: Api.Api, { name, image, user, password }: ModelV1): Effect.Effect<void, HarnessError> =>
+export const modelV1 = (
+  api: Api.Api,
+  group: string,
+  { name, image, user, password }: ModelV1
+): Effect.Effect<void, HarnessError> =>
   Effect.gen(function* () {
     const patterns = yield* api.ask<ReadonlyArray<{ readonly name: string }> | null>("GET", "/worker/model/pattern")
     if (!patterns?.some((known) => known.name === pattern))
