@@ -68,7 +68,7 @@ export interface Stage {
   readonly unexplained: Map<string, number>
   /** When somebody outside did something to a machine, by its reference, milliseconds. */
   readonly meddled: Map<string, number>
-  /** Machines that nobody here owns, by reference: since when, milliseconds, as it was looked at. */
+  /** Machines that nobody here owns, by reference: since when, milliseconds. */
   readonly nobodysSince: Map<string, number>
   /** The process that asked for a clone, by the machine's instance uuid. */
   readonly cloners: Map<string, string>

@@ -210,13 +210,17 @@ const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: numb
   })
 })
 
+/** The looks are seconds apart, and a process may begin between what was done to a machine and the next look at it. */
+const changedAt = ({ restoredAt }: Stage, { configured, modifiedAt }: Machine, now: number): number =>
+  configured ? Math.max(modifiedAt, restoredAt) : now
+
 /** Keeps since when a machine belongs to nobody here, as one does that is being made, and since when it says what it says. */
 const noteMachines = (stage: Stage, now: number): void => {
   for (const machine of stage.vcenter.machines()) {
     const { annotation: text, ref } = machine
     if (stage.writtenSince.get(ref.value)?.text !== text) stage.writtenSince.set(ref.value, { text, at: now })
     if (machine.configured && !isNobodys(stage, machine)) stage.nobodysSince.delete(ref.value)
-    else if (!stage.nobodysSince.has(ref.value)) stage.nobodysSince.set(ref.value, now)
+    else if (!stage.nobodysSince.has(ref.value)) stage.nobodysSince.set(ref.value, changedAt(stage, machine, now))
   }
 }
 
