@@ -64,6 +64,8 @@ export interface RealCds {
   readonly hatchery: string
   readonly region: string
   readonly project: string
+  /** Owns the V1 models. */
+  readonly group: string
   /** The consumer tokens of the hatchery. */
   readonly tokens: Seed.Tokens
   /** The administrator's session, for what is not below. It lives an hour. */
@@ -146,6 +148,7 @@ const work = ({ built, engine, api, models }: Common, tenant: Seed.Tenant): Omit
     hatchery,
     region,
     project,
+    group,
     api,
     engine,
     pathOf: (model) => AsCode.pathOf(project, model),
