@@ -1,6 +1,7 @@
 /** All machines of ours that live, an actor each. Reading it costs nothing; the warm pool and the capacity are counted here, not in vCenter. */
 import { Clock, Context, Effect, FiberMap, Latch, Layer, Metric } from "effect"
 import type { Tracer } from "effect"
+import { isV1 } from "../schema/Job.ts"
 import type { MachineId } from "../schema/Machine.ts"
 import { Capacity } from "../services/Capacity.ts"
 import { Cds, type Notice } from "../services/Cds.ts"
@@ -50,7 +51,7 @@ export class Registry extends Context.Service<
       const log = yield* EventLog
       const settings = yield* Settings
       const signals = yield* Signals
-      const { work, settleJob } = yield* makeWorks
+      const { work, settleJob, settleLate } = yield* makeWorks
       const fibers = yield* FiberMap.make<MachineId>()
       const machines = new Map<MachineId, VmHandle>()
       const cloning = new Map<MachineId, Latch.Latch>()
@@ -70,7 +71,7 @@ export class Registry extends Context.Service<
         return handles.find((handle) => isFor(handle, jobId)) ?? handles[0]
       }
 
-      const elsewhere = (id: MachineId) => ({
+      const elsewhere = (id?: MachineId) => ({
         carriedElsewhere: (jobId: string) =>
           [...carriers.of(jobId)].some((handle) => handle.id !== id && isFor(handle, jobId))
       })
@@ -91,7 +92,14 @@ export class Registry extends Context.Service<
           case "Tell":
             return tellJob(action.claim, action.notice)
           case "ReturnJob":
-            return Effect.andThen(Metric.update(Metrics.spawnErrors, action.failed ? 1 : 0), signals.send(action))
+            return Effect.all(
+              [
+                Metric.update(Metrics.spawnErrors, action.failed ? 1 : 0),
+                signals.send(action),
+                Effect.forkIn(isV1(action.claim.jobId) ? settleLate(elsewhere(), action.claim) : Effect.void, scope)
+              ],
+              { discard: true }
+            )
           case "SettleJob":
             return settleJob(elsewhere(id), action.claim, action.settlement, action.reason).pipe(
               Effect.forkIn(scope),

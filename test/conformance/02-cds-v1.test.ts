@@ -5,8 +5,8 @@ import { TestClock } from "effect/testing"
 import { defaultTimes } from "../../src/schema/config/defaults.ts"
 import { Monitor } from "../../src/services/Monitor.ts"
 import { name, seeded } from "../support/world.ts"
-import { ours, registered, watch } from "../actors/scene.ts"
-import { jobOf, orderV1, pool, spawning, toldTo, waitsFor, type Spawning } from "./spawns.ts"
+import { ours, registered, standing, until, watch } from "../actors/scene.ts"
+import { jobOf, orderV1, orderV2, pool, spawning, toldTo, waitsFor, type Spawning } from "./spawns.ts"
 
 const asCode = "PROJ/github/acme/app/debian"
 const deb = { name: "deb", ...registered }
@@ -152,6 +152,26 @@ describe("2 a V1 job", () => {
         /rookery could not start a worker with model debian after \d+m?\d*s: /
       )
     }).pipe(seeded("released"))
+  )
+
+  it.effect("is released once more when CDS carries its booking out after that was given up, and is run then", () =>
+    Effect.gen(function* () {
+      const scene = yield* ready({ settings: { maxWorker: 1 } })
+      yield* scene.cds.fault({ kind: "slow", ms: 21 * 60_000, method: "POST", path: "/book" })
+      yield* scene.cds.fault({ kind: "answer", status: 503, method: "POST", path: "/book", times: 10_000 })
+      const id = yield* orderV1(scene, { model: asCode })
+      yield* orderV2(scene, { durationMs: 20 * 60_000 })
+      yield* until(() => standing(scene).includes("Running"))
+      yield* scene.cds.clearFaults
+      assert.deepStrictEqual(yield* statuses(scene, id), ["Waiting"])
+      yield* TestClock.adjust("90 seconds")
+      assert.deepStrictEqual(yield* statuses(scene, id), ["Waiting", "Scheduling"])
+      yield* TestClock.adjust("3 minutes")
+      assert.deepStrictEqual(yield* statuses(scene, id), ["Waiting", "Scheduling", "Waiting"])
+      yield* TestClock.adjust("30 minutes")
+      assert.deepStrictEqual((yield* statuses(scene, id)).slice(3), ["Scheduling", "Building", "Success"])
+      assert.deepStrictEqual(yield* scene.cds.violations, [])
+    }).pipe(seeded("late booking"))
   )
 
   it.effect("has CDS's own messages on it, by their ids and with as many arguments as they have places", () =>

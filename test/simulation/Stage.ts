@@ -66,6 +66,8 @@ export interface Stage {
   readonly doomed: Set<string>
   /** Jobs that wait and have no reason, since when, milliseconds. */
   readonly unexplained: Map<string, number>
+  /** V1 jobs that are booked and have no machine, since when, milliseconds. */
+  readonly idle: Map<string, number>
   /** When somebody outside did something to a machine, by its reference, milliseconds. */
   readonly meddled: Map<string, number>
   /** Machines that nobody here owns, by reference: since when, milliseconds. */
@@ -173,6 +175,7 @@ export const makeStage = Effect.fnUntraced(function* (plan: Plan, observe: Obser
     working,
     doomed: new Set(),
     unexplained: new Map(),
+    idle: new Map(),
     meddled: new Map(),
     nobodysSince: new Map(),
     cloners: new Map(),

@@ -5,7 +5,7 @@
 import { Clock, Context, Effect } from "effect"
 import { Registry } from "../../src/actors/Registry.ts"
 import { IpRanges } from "../../src/layers/memory/IpRanges.ts"
-import type { AnyJob } from "../../src/layers/simulated/cds/Job.ts"
+import { type AnyJob, since } from "../../src/layers/simulated/cds/Job.ts"
 import type { Machine } from "../../src/layers/simulated/vcenter/Machine.ts"
 import { type Annotation, believed } from "../../src/schema/Annotation.ts"
 import { isFinal } from "../../src/schema/Job.ts"
@@ -19,14 +19,20 @@ import { annotationOf, imprint, isNobodys, type Site, type Stage } from "./Stage
 const deadlineLagMs = 30_000
 /** A job that waits has its reason within this, while nothing is wrong; milliseconds. */
 const reasonWithinMs = 90_000
+/** A booking that no machine is for is released within this, while nothing is wrong; milliseconds. */
+const idleBookingMs = 6 * 60_000
+/** What a process has sent to CDS before it ended has come within this; milliseconds. */
+const lateBookingMs = 60_000
 /** After vCenter's restore machines that were destroyed are there again; their addresses are free again within this; milliseconds. */
 const restoreLagMs = 15 * 60_000
+/** The same for one that vCenter is busy with: a task on it may take half an hour here, and it needs two to go; milliseconds. */
+const busyRestoreLagMs = 65 * 60_000
 
 /** What a process could not see when it began is found and put in order within this after it shows; milliseconds. */
 const orphanLagMs = 20 * 60_000
 
-/** The same for a clone that comes late: a task on it may take half an hour here, and it needs two to go; milliseconds. */
-const lateCloneLagMs = 65 * 60_000
+/** The same for a clone that comes late, as for one that was restored; milliseconds. */
+const lateCloneLagMs = busyRestoreLagMs
 
 /** None on a machine that registers a V1 model, nor on one that somebody marked as a template: no hatchery may touch that any more. */
 const jobOf = (machine: Machine): string | undefined => {
@@ -115,12 +121,13 @@ const isUnread = (stage: Stage, machine: Machine): boolean =>
  * that one, when vCenter has hidden the machine since, as if it were gone. Nor does a process know what vCenter hides from it when it begins.
  */
 const oneMachinePerAddress = (stage: Stage, now: number): ReadonlyArray<string> => {
-  const restored = now - stage.restoredAt < restoreLagMs
   const sawAt = Math.max(...stage.sites.map((site) => site.sawAt))
   const machines = new Map(stage.vcenter.machines().map((machine) => [machine.name, machine]))
   const counts = (name: string): boolean => {
     const machine = machines.get(name)
-    if (machine === undefined || (restored && machine.power !== "poweredOn")) return false
+    if (machine === undefined) return false
+    const lagMs = machine.busy === undefined ? restoreLagMs : busyRestoreLagMs
+    if (now - stage.restoredAt < lagMs && machine.power !== "poweredOn") return false
     const hiddenAt = tells(machine) ? -Infinity : stage.blindUntil
     if (!isNobodys(stage, machine)) return true
     return (stage.nobodysSince.get(machine.ref.value) ?? now) > Math.max(sawAt, hiddenAt) && !isUnread(stage, machine)
@@ -210,6 +217,25 @@ const reasons = Effect.fnUntraced(function* (stage: Stage, site: Site, now: numb
   })
 })
 
+/**
+ * Promise 3: a V1 job that this process has booked, and that no machine here is for, is in the queue again soon. A booking of the process before may be
+ * carried out after that has ended; CDS ends it in its time.
+ */
+const idleBookings = (stage: Stage, site: Site, now: number): ReadonlyArray<string> => {
+  const { process } = site
+  if (process === undefined) return []
+  const registry = Context.get(process.context, Registry)
+  return [...stage.cds.state.v1.jobs.values()].flatMap((job) => {
+    const { id, status, booking } = job
+    const own = booking?.name === site.name && since(job) > site.changedAt + lateBookingMs
+    const idle = own && status === "Scheduling" && registry.carrier(id) === undefined
+    if (!idle) stage.idle.delete(id)
+    else if (!stage.idle.has(id)) stage.idle.set(id, now)
+    const from = Math.max(stage.idle.get(id) ?? now, stage.troubledUntil, site.shutOutAt)
+    return now - from > idleBookingMs ? [`the job ${id} stays booked, and no machine is for it`] : []
+  })
+}
+
 /** The looks are seconds apart, and a process may begin between what was done to a machine and the next look at it. */
 const changedAt = ({ restoredAt }: Stage, { configured, modifiedAt }: Machine, now: number): number =>
   configured ? Math.max(modifiedAt, restoredAt) : now
@@ -229,7 +255,11 @@ export const brokenNow = Effect.fnUntraced(function* (stage: Stage) {
   const now = yield* Clock.currentTimeMillis
   noteMachines(stage, now)
   const perSite = yield* Effect.forEach(stage.sites, (site) =>
-    Effect.map(reasons(stage, site, now), (missing) => [...deadlines(site, now), ...missing])
+    Effect.map(reasons(stage, site, now), (missing) => [
+      ...deadlines(site, now),
+      ...idleBookings(stage, site, now),
+      ...missing
+    ])
   )
   return [
     ...oneMachinePerJob(stage, now),

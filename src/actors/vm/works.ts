@@ -12,7 +12,7 @@ import { makeReaping } from "./works/reap.ts"
 import { makeWorking } from "./works/worker.ts"
 
 export const makeWorks = Effect.gen(function* () {
-  const { settleJob, ...removing } = yield* makeReaping
+  const { settleJob, settleLate, ...removing } = yield* makeReaping
   const works: { readonly [W in Work]: (context: WorkContext) => Course } = {
     ...(yield* makeHatching),
     ...(yield* makeClaiming),
@@ -20,5 +20,5 @@ export const makeWorks = Effect.gen(function* () {
     ...(yield* makeBuilding),
     ...removing
   }
-  return { work: (name: Work, context: WorkContext) => ending(works[name](context)), settleJob }
+  return { work: (name: Work, context: WorkContext) => ending(works[name](context)), settleJob, settleLate }
 })

@@ -15,6 +15,8 @@ import { makeRegistration } from "./registration.ts"
 
 /** A call has come to vCenter within this, or never will: four times as long as its answer is waited for. */
 const arrival = "1 minute"
+/** What settles a job when its machine goes has ended by then (`settleJob`), and what was sent to CDS has come. */
+const inDoubt = "3 minutes"
 
 export const makeReaping = Effect.gen(function* () {
   const cds = yield* Cds
@@ -167,7 +169,16 @@ export const makeReaping = Effect.gen(function* () {
     )
   })
 
-  return { seek, reap, inquire, settleJob }
+  /**
+   * A V1 job that lost its machine is looked at once more: CDS may have carried out a booking after that was given up, and nobody else runs the
+   * job for as long as it lasts, which is as long as a machine may take. A V2 job is taken back by CDS.
+   */
+  const settleLate = (work: Pick<WorkContext, "carriedElsewhere">, claimed: Claim) =>
+    Effect.suspend(() =>
+      work.carriedElsewhere(claimed.jobId) ? Effect.void : settle(claimed, "release", "its machine is gone")
+    ).pipe(persist, Effect.delay(inDoubt), Effect.ignore)
+
+  return { seek, reap, inquire, settleJob, settleLate }
 })
 
 const subjectOf = ({ jobId, model }: Claim): string =>
