@@ -7,6 +7,13 @@ import type { CallFailed } from "./CdsHttp.ts"
 /** CDS locks a V2 job for so long at most while somebody takes it; a V1 booking knows no lock. */
 const takeLock = Duration.seconds(30)
 
+/** A job that shows as taken by this hatchery; `notFound` for any other. */
+export const taken = (hatchery: string, found: Job): Effect.Effect<Job, CdsError> => {
+  if (found.status === "Scheduling" && found.hatcheryName === hatchery) return Effect.succeed(found)
+  const message = `the job is ${found.status}, taken by ${found.hatcheryName || "nobody"}`
+  return Effect.fail(new CdsError({ call: "take", kind: "notFound", message }))
+}
+
 /**
  * Finds out what became of a take whose answer was lost. While the job is still Waiting that take may yet be under way (it holds the
  * lock), so it is tried again until the lock has run out.
@@ -20,11 +27,7 @@ export const settleTake = Effect.fnUntraced(function* (
   const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(takeLock)
   while ((yield* Clock.currentTimeMillis) <= until) {
     const found = yield* Effect.mapError(read, () => lost)
-    if (found.status === "Scheduling" && found.hatcheryName === hatchery) return found
-    if (found.status !== "Waiting") {
-      const message = `the job is ${found.status}, taken by ${found.hatcheryName || "nobody"}`
-      return yield* new CdsError({ call: "take", kind: "notFound", message })
-    }
+    if (found.status !== "Waiting") return yield* taken(hatchery, found)
     yield* Effect.sleep("1 second")
     yield* Effect.ignore(again)
   }

@@ -257,9 +257,23 @@ describe("taking a V1 job", () => {
     )
   })
 
-  it.effect("leaves open whether it is ours when the booked job cannot be read", () => {
-    const { layer } = world({ book: () => booked, read: () => "cut" })
-    return Effect.map(refusedTake, ({ kind }) => assert.strictEqual(kind, "unreachable")).pipe(Effect.provide(layer))
+  it.effect("reads the job again and again when the booked one cannot be read, and books it no second time", () => {
+    let reads = 0
+    const unreadable: ReadonlyArray<Reply> = ["cut", { status: 503 }, "silence", ok("<html></html>")]
+    const { layer, calls } = world({ book: () => booked, read: () => unreadable[reads++] ?? ok(ours) })
+    return Effect.gen(function* () {
+      assert.deepInclude(yield* take, { id, status: "Scheduling", hatcheryName: "my-hatch" })
+      assert.lengthOf(calls(bookPath), 1)
+      assert.isAbove(reads, unreadable.length)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not found when CDS does not know the booked job, which is for the caller to look at", () => {
+    const { layer, calls } = world({ book: () => booked, read: () => forbidden() })
+    return Effect.gen(function* () {
+      assert.strictEqual((yield* refusedTake).kind, "notFound")
+      assert.lengthOf(calls(bookPath), 1)
+    }).pipe(Effect.provide(layer))
   })
 })
 

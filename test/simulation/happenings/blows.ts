@@ -302,12 +302,10 @@ export const lateWorker = (lateMs: number, beyond = false): Blow => ({
     })
 })
 
-/** CDS does not find its V2 job when it is asked about it once. The taking of a V1 job asks, too. */
+/** CDS does not find its job when it is asked about it once. */
 export const forgottenJob = toJob("its job is not found", (stage, id) =>
-  isV1(id)
-    ? Effect.void
-    : Effect.andThen(
-        troubled(stage, 0),
-        stage.cds.fault({ kind: "answer", status: 404, method: "GET", path: `/job/${id}` })
-      )
+  Effect.andThen(
+    troubled(stage, 0),
+    stage.cds.fault({ kind: "answer", status: 404, method: "GET", path: isV1(id) ? `/${id}/infos` : `/job/${id}` })
+  )
 )

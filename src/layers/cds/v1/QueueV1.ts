@@ -1,5 +1,5 @@
 /** What is done to one job of the V1 queue (cds-contract 4.3, 5.1, 5.3). */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Schedule } from "effect"
 import { CdsError } from "../../../schema/Errors.ts"
 import { isFinal } from "../../../schema/Job.ts"
 import type { CdsWorker, Job, JobId, JobSighting } from "../../../schema/Job.ts"
@@ -8,7 +8,7 @@ import type { Notice } from "../../../services/Cds.ts"
 import type { CallFailed } from "../CdsHttp.ts"
 import { decodeBody } from "../decode.ts"
 import { entries } from "../entries.ts"
-import { settleTake } from "../LostAnswers.ts"
+import { settleTake, taken } from "../LostAnswers.ts"
 import { messageV1 } from "../notices.ts"
 import type { Queue } from "../Side.ts"
 import { segment } from "../segment.ts"
@@ -88,15 +88,21 @@ export const make = (session: Pick<Session, "call">, settings: Own, workers: Wor
   const post = (name: string, id: JobId, path: string, body: unknown) =>
     session.call({ name, method: "POST", path: `${jobPath(id)}/${path}`, body })
 
-  /** CDS books whatever the job's status is, and answers without the job: so it is read afterwards, and after a lost answer anyway. */
+  /**
+   * CDS books whatever the job's status is, and answers without the job: so it is read afterwards, for as long as the caller waits, and after a lost
+   * answer anyway.
+   */
   const take = (id: JobId): Effect.Effect<Job, CdsError> => {
     const once = post("take", id, "book", { delay })
-    const settle = (otherwise: CdsError) => settleTake(hatchery, read(id), once, otherwise)
-    const unread = new CdsError({ call: "take", kind: "unreachable", message: "the job was booked and cannot be read" })
+    const booked = Effect.retry(read(id), {
+      schedule: Schedule.spaced("1 second"),
+      while: ({ kind }) => kind === "unreachable" || kind === "malformed"
+    })
     return once.pipe(
       Effect.matchEffect({
-        onSuccess: () => settle(unread),
-        onFailure: ({ error, uncertain }) => (uncertain ? settle(asNotFound(error)) : Effect.fail(asNotFound(error)))
+        onSuccess: () => Effect.flatMap(booked, (found) => taken(hatchery, found)),
+        onFailure: ({ error, uncertain }) =>
+          uncertain ? settleTake(hatchery, read(id), once, asNotFound(error)) : Effect.fail(asNotFound(error))
       })
     )
   }
