@@ -122,8 +122,9 @@ export class Registry extends Context.Service<
           case "PoolGrew":
           case "PoolShrank":
           case "Hatched":
-          case "Built":
             return signals.send({ _tag: action._tag, pool })
+          case "Built":
+            return signals.send({ ...action, pool, model: handle.vm.model })
           case "HatchFailed":
             return signals.send({ _tag: "HatchFailed", pool, reason: action.reason })
           case "BuildFailed":

@@ -13,9 +13,9 @@ export type Signal =
   | { readonly _tag: "PoolShrank"; readonly pool: string }
   | { readonly _tag: "Hatched"; readonly pool: string }
   | { readonly _tag: "HatchFailed"; readonly pool: string; readonly reason: string }
-  /** The template of the V1 model with this path (its pool) is there, or could not be built. */
-  | { readonly _tag: "Built"; readonly pool: string }
-  /** `model`: in which version. `own`: that is to blame, not vCenter. */
+  /** The template of the V1 model with this path (its pool) is there, or could not be built; `model`: in which version. */
+  | { readonly _tag: "Built"; readonly pool: string; readonly model: ModelStamp | undefined }
+  /** `own`: the model is to blame, not vCenter. */
   | {
       readonly _tag: "BuildFailed"
       readonly pool: string

@@ -291,6 +291,7 @@ export class Dispatcher extends Context.Service<
           case "HatchFailed":
             return Effect.map(Clock.currentTimeMillis, (now) => void troubles.again(signal.pool, signal.reason, now))
           case "Hatched":
+          case "Built":
             return Effect.sync(() => troubles.forget(signal.pool))
           default:
             return Effect.void

@@ -1,4 +1,4 @@
-/** What keeps failing is tried again after 5 s, doubling, at most 10 minutes (defect 56): by pool, that is template or V1 model. */
+/** What keeps failing is tried again after 5 s, doubling, at most 10 minutes (defect 56): by pool, that is template or V1 model, or by the version of a model. */
 const firstPauseMs = 5_000
 const longestPauseMs = 10 * 60_000
 

@@ -72,14 +72,15 @@ export class Registrar extends Context.Service<
         yield* log.append({ kind: "decision", subject, text })
       })
 
-      /** `blamed`: the model, where it is to blame. Only then CDS is told, as it would have a model left alone after some errors. */
-      const failed = Effect.fnUntraced(function* (path: string, reason: string, blamed: ModelStamp | undefined) {
-        const { news } = troubles.again(path, reason, yield* Clock.currentTimeMillis)
+      /** `blamed`: the model itself. Only then CDS is told, as it would have a model left alone after some errors. */
+      const failed = Effect.fnUntraced(function* (model: ModelStamp, reason: string, blamed: boolean) {
+        const { path } = model
+        const { news } = troubles.again(versionOf(model), reason, yield* Clock.currentTimeMillis)
         if (news) yield* Effect.logWarning(`the template of the V1 model ${path} cannot be built: ${reason}`)
         yield* log.append({ kind: "decision", subject: path, text: `building failed: ${reason}` })
-        if (blamed === undefined) return
+        if (!blamed) return
         const [error = reason, ...tail] = reason.split("\n")
-        yield* registration.failed(blamed, error, tail.join("\n")).pipe(
+        yield* registration.failed(model, error, tail.join("\n")).pipe(
           Effect.timeout("2 minutes"),
           Effect.catch((failure) =>
             Effect.logWarning(`CDS could not be told about the V1 model ${path}: ${failure.message}`)
@@ -105,12 +106,14 @@ export class Registrar extends Context.Service<
 
       /** Nothing more is begun for a model that fails, or while as much is going on as may. */
       const mayBegin = Effect.fnUntraced(function* (model: ModelV1) {
-        const path = pathOf(model)
         if (model.spawnErrors > mostSpawnErrors) {
-          yield* tell(path, `it failed ${model.spawnErrors} times and is left alone until it is changed in CDS`)
+          yield* tell(
+            pathOf(model),
+            `it failed ${model.spawnErrors} times and is left alone until it is changed in CDS`
+          )
           return false
         }
-        return atWork() < limit && !troubles.isPausing(path, yield* Clock.currentTimeMillis)
+        return atWork() < limit && !troubles.isPausing(versionOf(stampOf(model)), yield* Clock.currentTimeMillis)
       })
 
       const build = Effect.fnUntraced(function* (model: ModelV1) {
@@ -119,13 +122,13 @@ export class Registrar extends Context.Service<
         if (vms.some((vm) => isBuildOf(path, vm)) || !(yield* mayBegin(model))) return
         const shown = (yield* machines).map((facts) => facts.name)
         const name = buildName(model, new Set([...shown, ...vms.map(({ poolName }) => poolName)]))
-        if (model.image === "") return yield* failed(path, "it has no image", stampOf(model))
+        if (model.image === "") return yield* failed(stampOf(model), "it has no image", true)
         const source = { template: model.image, model: stampOf(model), builds: true } as const
         yield* conceive(source, { named: () => Effect.succeed(name) }).pipe(
           Effect.andThen(begun(path, `its template is built from ${model.image}`)),
           Effect.catch((error) =>
             error._tag === "VSphereError"
-              ? failed(path, error.message, isOwn(error) ? stampOf(model) : undefined)
+              ? failed(stampOf(model), error.message, isOwn(error))
               : tell(path, `left for now: ${error.message}`)
           )
         )
@@ -224,11 +227,11 @@ export class Registrar extends Context.Service<
         switch (signal._tag) {
           case "Built":
             return Effect.sync(() => {
-              troubles.forget(signal.pool)
+              if (signal.model !== undefined) troubles.forget(versionOf(signal.model))
               Queue.offerUnsafe(wake, undefined)
             })
           case "BuildFailed":
-            return failed(signal.pool, signal.reason, signal.own ? signal.model : undefined)
+            return signal.model === undefined ? Effect.void : failed(signal.model, signal.reason, signal.own)
           default:
             return Effect.void
         }
@@ -251,6 +254,9 @@ export class Registrar extends Context.Service<
     })
   )
 }
+
+/** What fails is one version of a model: a corrected one has no pause to wait out. */
+const versionOf = ({ path, lastModified }: ModelStamp): string => `${path} ${lastModified}`
 
 /** An image that vCenter does not have, or cannot clone. */
 const isOwn = ({ kind }: VSphereError): boolean => kind === "gone" || kind === "invalid"

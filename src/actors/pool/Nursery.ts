@@ -166,6 +166,11 @@ export class Nursery extends Context.Service<
             return Effect.asVoid(Queue.offer(wake, undefined))
           case "Hatched":
             return Effect.sync(() => troubles.forget(signal.pool))
+          case "Built":
+            return Effect.sync(() => {
+              troubles.forget(signal.pool)
+              Queue.offerUnsafe(wake, undefined)
+            })
           case "HatchFailed":
             return failed(signal.pool, signal.reason)
           default:

@@ -317,6 +317,24 @@ describe("a model whose name is taken", () => {
 })
 
 describe("a template that cannot be built", () => {
+  it.effect("is tried again at once when its model was corrected: the pause is that of the version that fails", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", image: "nowhere", ...registered }])
+      const process = yield* enter(world)
+      const failures = Effect.map(process.said("shared.infra/build-env"), (texts) => texts.length)
+      yield* TestClock.adjust("1 hour")
+      const known = yield* failures
+      while ((yield* failures) === known) yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual(yield* failures, known + 1)
+      yield* world.cds.addModel({ name: "build-env", password: "worker", ...registered })
+      yield* TestClock.adjust("75 seconds")
+      assert.notStrictEqual(standing(process), "")
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(templates(world), ["build-env", "debian12"])
+    }).pipe(seeded("corrected"))
+  )
+
   it.effect("is told to CDS with the end of the log, removed, and tried again with growing pauses", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", postCmd: "exit 3" }], { vcenter: { programs: guests } })

@@ -87,6 +87,22 @@ describe("the pool of a V1 model", () => {
     }).pipe(seeded("replaced"))
   )
 
+  it.effect("waits no longer for the pause of machines that did not hatch when its model has a new template", () =>
+    Effect.gen(function* () {
+      const world = yield* makeV1([{ name: "build-env", ...registered }], { settings: keep(1) })
+      const process = yield* enter(world)
+      yield* TestClock.adjust("10 minutes")
+      const fault = "GenericVmConfigFault"
+      yield* world.vcenter.inject({ _tag: "TaskFails", operation: "CloneVM_Task", fault, count: 9 })
+      yield* process.nursery.want(path, 2)
+      const failures = Effect.map(process.said(path), (texts) => texts.filter((text) => text.includes("failed")).length)
+      while ((yield* failures) < 9) yield* TestClock.adjust("1 second")
+      yield* world.cds.addModel({ name: "build-env", password: "worker", preCmd: "true", ...registered })
+      yield* TestClock.adjust("8 minutes")
+      assert.strictEqual(standing(process), "Provisioned Provisioned")
+    }).pipe(seeded("pause"))
+  )
+
   it.effect("shrinks by the machines that are not ready, then by the oldest", () =>
     Effect.gen(function* () {
       const world = yield* makeV1([{ name: "build-env", ...registered }], { settings: { ...keep(2), poolSize: 1 } })
