@@ -8,6 +8,7 @@ const mechanism = properties("test/simulation/properties.test.ts")
 const dispatcher = properties("test/actors/jobs/Dispatcher.test.ts")
 const reaper = properties("test/actors/watch/Reaper.test.ts")
 const nursery = properties("test/actors/pool/Nursery.test.ts")
+const nurseryV1 = properties("test/actors/pool/NurseryV1.test.ts")
 const transition = properties("test/actors/vm/transition.test.ts")
 const table = properties("test/actors/vm/table.test.ts")
 const claims = properties("test/regressions/claim.test.ts")
@@ -291,6 +292,18 @@ export const mutations: ReadonlyArray<Mutation> = [
       }
     ],
     caughtBy: [registrar("is built once: a later process finds the template by its stamp")]
+  },
+  {
+    mechanism: "V1 models",
+    broken: "one list that lacks a model is enough for its pool and its template to go",
+    patches: [
+      {
+        file: "src/actors/models/WorkerModels.ts",
+        find: "!listings.some((listing) => mayHold(listing, path))",
+        replace: "!listings.slice(-1).some((listing) => mayHold(listing, path))"
+      }
+    ],
+    caughtBy: [nurseryV1("stays when one list lacks the model, and goes when the next one lacks it too")]
   },
   {
     mechanism: "booking before claim",
