@@ -1,10 +1,32 @@
 /** Jobs of both kinds from their queueing to their end: Rookery between the real CDS, with its real worker, and VMware's simulator. */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Vcenter from "../harness/Vcenter.ts"
+import type { Job } from "./Job.ts"
 import * as RealStand from "./RealStand.ts"
 import { realCds, shared } from "./suite.ts"
 
 const minutes = (count: number) => count * 60_000
+
+/** Samples how many machines of ours there are, templates left out, until the scope's end. */
+const counted = (stand: RealStand.RealStand) =>
+  Effect.gen(function* () {
+    const machines = { most: 0 }
+    const look = Effect.map(RealStand.ours(stand), ({ length }) => {
+      machines.most = Math.max(machines.most, length)
+    })
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(look, Effect.sleep(50))))
+    return machines as { readonly most: number }
+  })
+
+/** The V1 model is registered, and its template stands. */
+const registered = ({ cds, vcenter }: RealStand.RealStand, name: string) =>
+  Effect.gen(function* () {
+    while ((yield* cds.modelV1(name)).need_registration) yield* Effect.sleep(200)
+    const template = (yield* vcenter.inventory).find((one) => one.template && one.name === name)
+    assert.isDefined(template, `no template ${name}`)
+    return yield* cds.modelV1(name)
+  })
 
 realCds("Rookery at the real CDS", () => {
   const started = shared(RealStand.start)
@@ -69,5 +91,52 @@ realCds("Rookery at the real CDS", () => {
         yield* RealStand.nothingLeft(stand, 1)
       }).pipe(Effect.scoped),
     minutes(4)
+  )
+
+  it.live(
+    "builds the template of a V1 model, has a worker register it, and serves a job from it",
+    () =>
+      Effect.gen(function* () {
+        const stand = yield* started
+        yield* stand.cds.addModelV1({ name: "debian-v1", image: "debian12", ...Vcenter.guestAccount })
+        yield* stand.hatchery({ number: 0, times: { registerFrequency: "1s" } })
+        const { nb_spawn_err, registered_capabilities } = yield* registered(stand, "debian-v1")
+        assert.strictEqual(nb_spawn_err, 0)
+        const capabilities = (registered_capabilities ?? []).map(({ type, value }) => `${type} ${value}`)
+        assert.include(capabilities, "binary bash")
+        const job = yield* stand.cds.runV1Job({
+          script: "echo $((1000 + 4))",
+          requirements: [{ model: `${stand.cds.group}/debian-v1` }]
+        })
+        assert.include(yield* RealStand.succeeds(stand, job), "1004")
+        yield* RealStand.nothingLeft(stand, 0)
+      }).pipe(Effect.scoped),
+    minutes(4)
+  )
+
+  it.live(
+    "serves ten jobs at once with room for three, each once, and never has more than three machines",
+    () =>
+      Effect.gen(function* () {
+        const stand = yield* started
+        yield* stand.hatchery({ number: 0, maxWorker: 3 })
+        yield* stand.pool(0)
+        yield* stand.tap.forget
+        const machines = yield* counted(stand)
+        const orders = Array.from({ length: 10 }, (_, index) => ({ script: `sleep 2; echo job $((2000 + ${index}))` }))
+        const jobs = yield* stand.cds.runV2Jobs(orders)
+        const serve = (job: Job, index: number) =>
+          Effect.map(RealStand.succeeds(stand, job, minutes(5)), (printed) =>
+            assert.include(printed, `job ${2000 + index}`)
+          )
+        yield* Effect.forEach(jobs, serve, { concurrency: "unbounded" })
+        assert.strictEqual(machines.most, 3)
+        const workers = stand.tap.exchanges.flatMap(({ path, status }) =>
+          status === 200 ? (/\/job\/([\w-]+)\/worker\/take$/.exec(path)?.[1] ?? []) : []
+        )
+        assert.deepStrictEqual(workers.toSorted(), jobs.map(({ id }) => id).toSorted())
+        yield* RealStand.nothingLeft(stand, 0)
+      }).pipe(Effect.scoped),
+    minutes(7)
   )
 })
