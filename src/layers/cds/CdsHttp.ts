@@ -16,6 +16,8 @@ export interface Call {
   readonly path: string
   /** Sent as JSON; undefined sends no body at all. */
   readonly body?: unknown
+  /** Not sent again after an attempt that may have done its work: what it rests upon is to be read anew before. */
+  readonly once?: true
 }
 
 export interface Answer {
@@ -123,7 +125,8 @@ export const make = (apiUrl: string, timeoutMs: number): Effect.Effect<CdsHttp, 
         const result = yield* Effect.result(attempt(call, session))
         if (Result.isSuccess(result)) return result.success
         uncertain ||= result.failure.uncertain
-        if (!result.failure.again || left === 0) {
+        const enough = left === 0 || (call.once === true && uncertain)
+        if (enough || !result.failure.again) {
           return yield* new CallFailed({ error: result.failure.error, uncertain })
         }
         yield* Effect.sleep(pause)

@@ -38,7 +38,7 @@ export const settleTake = Effect.fnUntraced(function* (
 export const settled =
   <A>(read: Effect.Effect<A, CdsError>, shows: (found: A) => boolean) =>
   ({ error, uncertain }: CallFailed): Effect.Effect<void, CdsError> =>
-    !uncertain || error.kind === "unreachable"
+    !uncertain
       ? Effect.fail(error)
       : read.pipe(
           Effect.mapError(() => error),

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { WorkerModels } from "../../../src/actors/models/WorkerModels.ts"
 import { makeReaping } from "../../../src/actors/vm/works/reap.ts"
 import { defaults } from "../../../src/schema/Config.ts"
 import type { JobWithModel } from "../../../src/schema/Job.ts"
-import { VSphereError } from "../../../src/schema/Errors.ts"
+import { CdsError, VSphereError } from "../../../src/schema/Errors.ts"
 import { Cds } from "../../../src/services/Cds.ts"
 import { Guest } from "../../../src/services/Guest.ts"
 import { Inventory } from "../../../src/services/Inventory.ts"
@@ -57,6 +58,15 @@ describe("the removal of a machine that vCenter does not know", () => {
   )
 })
 
+/** All but CDS, for works that ask nobody else. */
+const withoutMachines = Layer.mergeAll(
+  Layer.mock(Guest)({}),
+  Layer.mock(WorkerModels)({}),
+  Layer.mock(VSphere)({}),
+  Layer.mock(Inventory)({}),
+  Layer.succeed(Settings, { ...defaults, cds: { ...defaults.cds, name: env.hatchery } })
+)
+
 /** What is asked of CDS, and given back, when a worker's time to sign in is over and CDS does not know it. */
 const inquired = (elsewhere: boolean) =>
   Effect.gen(function* () {
@@ -75,17 +85,7 @@ const inquired = (elsewhere: boolean) =>
       carriedElsewhere: () => elsewhere
     })
     return { end, released }
-  }).pipe(
-    Effect.provide(
-      Layer.mergeAll(
-        Layer.mock(Guest)({}),
-        Layer.mock(WorkerModels)({}),
-        Layer.mock(VSphere)({}),
-        Layer.mock(Inventory)({}),
-        Layer.succeed(Settings, { ...defaults, cds: { ...defaults.cds, name: env.hatchery } })
-      )
-    )
-  )
+  }).pipe(Effect.provide(withoutMachines))
 
 describe("a worker that CDS does not know when its time to sign in is over", () => {
   it.effect("is shut out: its job is given back at once, unless another machine carries it by now", () =>
@@ -94,6 +94,32 @@ describe("a worker that CDS does not know when its time to sign in is over", () 
       assert.strictEqual(end?._tag, "Refused")
       assert.deepStrictEqual(released, [claim.jobId])
       assert.deepStrictEqual(yield* inquired(true), { end, released: [] })
+    })
+  )
+})
+
+/** How often a job of a machine that went is given back, when CDS does as told and the first answer is lost. */
+const givenBack = (elsewhereThen: boolean) =>
+  Effect.gen(function* () {
+    let releases = 0
+    const job = { status: "Scheduling", hatcheryName: env.hatchery }
+    const lost = new CdsError({ call: "release", kind: "unreachable", message: "read ECONNRESET" })
+    const cds = Layer.mock(Cds)({
+      job: () => Effect.succeed({ job } as unknown as JobWithModel),
+      release: () => Effect.suspend(() => (++releases === 1 ? Effect.fail(lost) : Effect.void))
+    })
+    const { settleJob } = yield* makeReaping.pipe(Effect.provide(cds))
+    const carriedElsewhere = () => elsewhereThen && releases > 0
+    const settled = yield* Effect.forkChild(settleJob({ carriedElsewhere }, claim, "release", "its machine is gone"))
+    yield* TestClock.adjust("1 minute")
+    return { waits: yield* Fiber.join(settled), releases }
+  }).pipe(Effect.provide(withoutMachines))
+
+describe("a job that is given back, of which the answer is lost", () => {
+  it.effect("is given back again while it is ours, unless another machine carries it by now", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* givenBack(false), { waits: true, releases: 2 })
+      assert.deepStrictEqual(yield* givenBack(true), { waits: false, releases: 1 })
     })
   )
 })

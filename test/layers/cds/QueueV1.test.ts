@@ -291,6 +291,18 @@ describe("ending a V1 job that was taken", () => {
     })
   )
 
+  it.effect(
+    "does not release again unasked when an answer is lost: the booking may be another hatchery's by now",
+    () => {
+      const { layer, calls } = world({ release: () => "cut", read: () => ok(ours) })
+      return Effect.gen(function* () {
+        const { kind } = yield* Cds.use((cds) => moving(Effect.flip(cds.release("", id))))
+        assert.strictEqual(kind, "unreachable")
+        assert.lengthOf(calls(bookPath), 1)
+      }).pipe(Effect.provide(layer))
+    }
+  )
+
   it.effect("does not find a job to release that CDS does not know", () => {
     const { layer } = world({ release: () => forbidden() })
     return Cds.use((cds) => Effect.flip(cds.release("", id))).pipe(

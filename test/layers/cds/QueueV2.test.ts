@@ -214,11 +214,7 @@ describe("taking a job", () => {
 const release = Cds.use((cds) => moving(cds.release("r1", id)))
 const fail = Cds.use((cds) => moving(cds.fail("r1", id, "no machine")))
 
-const refusedRelease = (answers: Api) =>
-  Cds.use((cds) => moving(Effect.flip(cds.release("r1", id)))).pipe(
-    Effect.map(({ kind }) => assert.strictEqual(kind, "refused")),
-    Effect.provide(world(answers).layer)
-  )
+const failedRelease = Cds.use((cds) => moving(Effect.flip(cds.release("r1", id))))
 
 describe("ending what was taken", () => {
   const echo: Reply = { status: 400, body: { id: 149, message: "invalid data" } }
@@ -235,16 +231,33 @@ describe("ending what was taken", () => {
   })
 
   it.effect("has released when the answer was lost and the job is no longer ours", () => {
-    const { layer } = world({ release: inTurn("cut", echo), read: () => ok({ runjob: job() }) })
+    const { layer } = world({ release: inTurn("cut"), read: () => ok({ runjob: job() }) })
     return Effect.provide(release, layer)
   })
 
-  it.effect("has not released when the refusal is no echo, or the job is still ours", () =>
-    Effect.gen(function* () {
-      yield* refusedRelease({ release: () => echo, read: () => ok({ runjob: job() }) })
-      yield* refusedRelease({ release: inTurn("cut", echo), read: () => ok({ runjob: taken }) })
+  it.effect("has not released what CDS refuses to release", () => {
+    const { layer } = world({ release: () => echo, read: () => ok({ runjob: job() }) })
+    return Effect.map(failedRelease, ({ kind }) => assert.strictEqual(kind, "refused")).pipe(Effect.provide(layer))
+  })
+
+  it.effect("does not release again unasked when an answer is lost: the job may have a worker by now", () =>
+    Effect.forEach(["cut", "silence", { status: 502, body: {} }] as const, (reply) => {
+      const { layer, calls } = world({ release: () => reply, read: () => ok({ runjob: taken }) })
+      return Effect.gen(function* () {
+        assert.strictEqual((yield* failedRelease).kind, "unreachable")
+        assert.lengthOf(calls(takePath), 1)
+      }).pipe(Effect.provide(layer))
     })
   )
+
+  it.effect("releases again when CDS says that the job is locked, as nothing was done", () => {
+    const locked: Reply = { status: 409, body: { id: 148, message: "locked" } }
+    const { layer, calls } = world({ release: inTurn(locked, noContent) })
+    return Effect.gen(function* () {
+      yield* release
+      assert.lengthOf(calls(takePath), 2)
+    }).pipe(Effect.provide(layer))
+  })
 
   it.effect("fails the job with the reason and the time", () => {
     const { layer, calls } = world({})

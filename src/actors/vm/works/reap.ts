@@ -112,14 +112,24 @@ export const makeReaping = Effect.gen(function* () {
   const registrationLog = ({ model }: Claim, ref: MachineRef) =>
     model === undefined ? Effect.succeed("") : registration.log(model.path, ref)
 
-  /** True when the job is in the queue again. A worker without one was to register its model. */
-  const settle = Effect.fnUntraced(function* (claimed: Claim, settlement: Settlement, reason: string, log = "") {
+  /**
+   * True when the job is in the queue again. A worker without one was to register its model. CDS does not test the status of a release, so the job
+   * is read before each: it may have a worker by now or, given back already and that answer lost, another machine of ours.
+   */
+  const settle = Effect.fnUntraced(function* (
+    { carriedElsewhere }: Pick<WorkContext, "carriedElsewhere">,
+    claimed: Claim,
+    settlement: Settlement,
+    reason: string,
+    log = ""
+  ) {
     if (claimed.jobId === "") {
       if (claimed.model !== undefined) yield* registration.failed(claimed.model, reason, log)
       return false
     }
     const region = claimed.region === "" ? yield* cds.region : claimed.region
     const { job } = yield* cds.job(region, claimed.jobId)
+    if (carriedElsewhere(claimed.jobId)) return false
     if (isFinal(job.status) || job.hatcheryName !== settings.cds.name) return job.status === "Waiting"
     if (settlement === "fail") return yield* Effect.as(cds.fail(region, claimed.jobId, reason), false)
     return job.status === "Scheduling" ? yield* Effect.as(cds.release(region, claimed.jobId), true) : false
@@ -140,15 +150,13 @@ export const makeReaping = Effect.gen(function* () {
       ended === true
         ? "its worker's start script ended with exit code 0, the machine stayed on, and the worker did not sign in"
         : (work.vm().reason ?? "its worker did not sign in within workerRegistrationTTL")
-    if (claimed.jobId !== "" && !work.carriedElsewhere(claimed.jobId))
-      yield* Effect.ignore(persist(settle(claimed, "release", reason)))
+    if (claimed.jobId !== "") yield* Effect.ignore(persist(settle(work, claimed, "release", reason)))
     return { _tag: "Refused", reason } as const
   })
 
   /**
-   * What becomes of the job, or of the registration (defects 68, 69, 74). CDS does not test the status of a release, so it is read first; a job that another machine
-   * of ours carries by now is left alone. CDS takes back what is left by itself after 600 s, so this is tried for two minutes only. True when
-   * the job may be in the queue again.
+   * What becomes of the job, or of the registration (defects 68, 69, 74). A job that another machine of ours carries by now is left alone. CDS takes
+   * back what is left by itself after 600 s, so this is tried for two minutes only. True when the job may be in the queue again.
    */
   const settleJob = Effect.fnUntraced(function* (
     work: Pick<WorkContext, "carriedElsewhere">,
@@ -159,7 +167,7 @@ export const makeReaping = Effect.gen(function* () {
   ) {
     const idle = claimed.jobId === "" ? claimed.registers !== true : work.carriedElsewhere(claimed.jobId)
     if (settlement === "none" || idle) return false
-    return yield* persist(settle(claimed, settlement, reason, log)).pipe(
+    return yield* persist(settle(work, claimed, settlement, reason, log)).pipe(
       Effect.timeout("2 minutes"),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
@@ -174,9 +182,7 @@ export const makeReaping = Effect.gen(function* () {
    * job for as long as it lasts, which is as long as a machine may take. A V2 job is taken back by CDS.
    */
   const settleLate = (work: Pick<WorkContext, "carriedElsewhere">, claimed: Claim) =>
-    Effect.suspend(() =>
-      work.carriedElsewhere(claimed.jobId) ? Effect.void : settle(claimed, "release", "its machine is gone")
-    ).pipe(persist, Effect.delay(inDoubt), Effect.ignore)
+    settle(work, claimed, "release", "its machine is gone").pipe(persist, Effect.delay(inDoubt), Effect.ignore)
 
   return { seek, reap, inquire, settleJob, settleLate }
 })

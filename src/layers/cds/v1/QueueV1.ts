@@ -8,7 +8,7 @@ import type { Notice } from "../../../services/Cds.ts"
 import type { CallFailed } from "../CdsHttp.ts"
 import { decodeBody } from "../decode.ts"
 import { entries } from "../entries.ts"
-import { settleTake, taken } from "../LostAnswers.ts"
+import { settled, settleTake, taken } from "../LostAnswers.ts"
 import { messageV1 } from "../notices.ts"
 import type { Queue } from "../Side.ts"
 import { segment } from "../segment.ts"
@@ -107,11 +107,12 @@ export const make = (session: Pick<Session, "call">, settings: Own, workers: Wor
     )
   }
 
-  /** A booking that has run out is as good as released. */
+  /** A booking that has run out is as good as released. CDS does not test whose it is: sent again, it may end another hatchery's. */
   const release = (id: JobId): Effect.Effect<void, CdsError> =>
-    session.call({ name: "release", method: "DELETE", path: `${jobPath(id)}/book` }).pipe(
+    session.call({ name: "release", method: "DELETE", path: `${jobPath(id)}/book`, once: true }).pipe(
       Effect.asVoid,
-      Effect.mapError(({ error }) => asNotFound(error)),
+      Effect.catch(settled(read(id), ({ hatcheryName }) => hatcheryName !== hatchery)),
+      Effect.mapError(asNotFound),
       Effect.catchIf(
         ({ id }) => id === ErrorId.jobNotBooked,
         () => Effect.void

@@ -57,9 +57,10 @@ export const make = (session: Pick<Session, "call">, hatchery: string) => {
     )
   }
 
+  /** CDS does not test the status of what is released: sent again, it may meet a job that a worker has begun, or that has ended. */
   const release = (region: string, id: JobId): Effect.Effect<void, CdsError> =>
     session
-      .call({ name: "release", method: "DELETE", path: `${jobPath(region, id)}/hatchery/take` })
+      .call({ name: "release", method: "DELETE", path: `${jobPath(region, id)}/hatchery/take`, once: true })
       .pipe(Effect.asVoid, Effect.catch(settled(read(region, id), ({ hatcheryName }) => hatcheryName !== hatchery)))
 
   const fail = Effect.fnUntraced(function* (region: string, id: JobId, reason: string) {

@@ -19,6 +19,8 @@ export interface Call {
   readonly query: URLSearchParams
   /** Milliseconds since the epoch. */
   readonly now: number
+  /** When it came in: the same, unless a fault held it up. What happened since its caller could not know. */
+  readonly sentAt: number
 }
 
 export type Handler = (call: Call) => Effect.Effect<ApiAnswer, Refusal>

@@ -75,6 +75,10 @@ export interface JobRecord extends AnyJob {
 /** When the job got its present status. */
 export const since = (job: AnyJob): number => job.history.at(-1)?.at ?? job.queuedAt
 
+/** The status that the job had then. */
+export const statusAt = ({ history }: AnyJob, at: number): JobStatus =>
+  history.findLast((change) => change.at <= at)?.status ?? "Waiting"
+
 /** How the stand-in worker spends its time: so many beats with a refresh after each, then a rest. Goes with the answer to its take. */
 export const simulationOf = ({ plan }: AnyJob, beatMs: number) => {
   const beats = Math.max(0, Math.ceil(plan.durationMs / beatMs) - 1)

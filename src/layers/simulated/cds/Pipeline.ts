@@ -62,6 +62,7 @@ const dispatch = Effect.fnUntraced(function* (
   state: State,
   request: ApiRequest,
   route: ReturnType<typeof makeRouter<Handler>>,
+  sentAt: number,
   override: Handler | undefined
 ) {
   yield* before(state, request)
@@ -69,7 +70,7 @@ const dispatch = Effect.fnUntraced(function* (
   const now = yield* Clock.currentTimeMillis
   yield* refuseCookie(state, request, now)
   const { handler, params, query } = yield* route(request)
-  const call: Call = { state, request, params, query, now }
+  const call: Call = { state, request, params, query, now, sentAt }
   return yield* (override ?? handler)(call)
 })
 
@@ -85,7 +86,7 @@ export const makePipeline = (state: State, routes: ReadonlyArray<Route>) => {
   ): Effect.fn.Return<ApiAnswer, ConnectionCut> {
     const startedAt = yield* Clock.currentTimeMillis
     const requestId = requestIdOf(request, state.options.uuid)
-    const made = yield* dispatch(state, request, route, override).pipe(
+    const made = yield* dispatch(state, request, route, startedAt, override).pipe(
       Effect.catchTag("Refusal", (refusal) => Effect.succeed(refusalAnswer(refusal, requestId)))
     )
     const now = yield* Clock.currentTimeMillis

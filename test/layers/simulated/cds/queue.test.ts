@@ -164,6 +164,33 @@ it.effect("A release forces even a building or ended job back to Waiting, which 
   })
 )
 
+it.effect("A release that is held up is judged by what its sender could know: the job as it was when it was sent", () =>
+  Effect.gen(function* () {
+    const api = yield* simulated()
+    const it = yield* hatchery(api)
+    const heldUp = Effect.fnUntraced(function* (id: string, meanwhile: Effect.Effect<unknown, unknown>) {
+      yield* api.fault({ kind: "slow", ms: 5_000, method: "DELETE" })
+      const released = yield* Effect.forkChild(it.release(id))
+      yield* TestClock.adjust("2 seconds")
+      yield* meanwhile
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual((yield* Fiber.join(released)).status, 204)
+      assert.strictEqual((yield* api.job(id))?.status, "Waiting")
+      return (yield* api.violations).map(({ rule }) => rule)
+    })
+    const id = yield* oneJob(api)
+    yield* takeAtOnce(it.take(id))
+    const first = yield* worker(api, id)
+    assert.deepStrictEqual(yield* heldUp(id, first.take), [])
+    yield* takeAtOnce(it.take(id))
+    assert.deepStrictEqual(yield* heldUp(id, api.stop(id)), [])
+    yield* takeAtOnce(it.take(id))
+    const second = yield* worker(api, id, "sober-heron")
+    yield* second.take
+    assert.deepStrictEqual(yield* heldUp(id, api.stop(id)), ["release-while-building"])
+  })
+)
+
 it.effect("An info line is 204 and shows on the job; an unknown level is 400", () =>
   Effect.gen(function* () {
     const api = yield* simulated()

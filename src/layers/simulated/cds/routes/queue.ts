@@ -4,7 +4,7 @@ import { isFinal } from "../../../../schema/Job.ts"
 import { bodyOf, grantedHatchery, jobOf, listOrNull, wireOf } from "../Call.ts"
 import type { Call, Route } from "../Call.ts"
 import { json, noContent } from "../Exchange.ts"
-import { modelToWire, since } from "../Job.ts"
+import { modelToWire, statusAt } from "../Job.ts"
 import { refuse } from "../Refusal.ts"
 
 const list = Effect.fnUntraced(function* (call: Call) {
@@ -60,16 +60,16 @@ const take = Effect.fnUntraced(function* (call: Call) {
   return json(wireOf(call, job))
 })
 
+/** The API tests no status. A hatchery reads the job before, but cannot know what becomes of it while its call is held up. */
 const release = Effect.fnUntraced(function* (call: Call) {
-  const { state, now } = call
+  const { state, now, sentAt } = call
   const hatchery = yield* grantedHatchery(call)
   const job = yield* jobOf(call)
   if (job.region !== hatchery.region) return yield* refuse("invalidData", "the job is in another region")
   if (job.hatcheryName !== hatchery.name) return yield* refuse("invalidData", "the job is of another hatchery")
-  if (job.status === "Building") {
-    state.violate(now, "release-while-building", job.id, `building since ${now - since(job)} ms`)
-  }
-  if (isFinal(job.status)) state.violate(now, "release-after-end", job.id, `the job is ${job.status}`)
+  const status = statusAt(job, sentAt)
+  if (status === "Building") state.violate(now, "release-while-building", job.id, `the worker is ${job.workerName}`)
+  if (isFinal(status)) state.violate(now, "release-after-end", job.id, `the job is ${status}`)
   state.release(job, hatchery.name, now)
   return noContent
 })
