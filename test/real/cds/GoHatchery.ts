@@ -2,7 +2,7 @@
 import { Effect, type Scope } from "effect"
 import { generateKeyPairSync } from "node:crypto"
 import { writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { HarnessError } from "../harness/HarnessError.ts"
 import type * as Process from "../harness/Process.ts"
 import * as Vcenter from "../harness/Vcenter.ts"
@@ -34,13 +34,23 @@ export const configFile = (name: string, options: Options): Effect.Effect<string
     if (vcenter.tls === undefined)
       return yield* new HarnessError({ message: "the vCenter must be started with -tls for the Go hatchery" })
     const folder = dirname(cds.engine.config)
-    writeFileSync(join(folder, "ca.pem"), vcenter.tls.pem)
     const path = join(folder, name)
-    writeFileSync(path, toml(cds, new URL(vcenter.url).host, ready, ipRange, more))
+    writeFileSync(authorityOf(path), vcenter.tls.pem)
+    writeFileSync(path, toml(cds, new URL(vcenter.url).host, basename(authorityOf(path)), ready, ipRange, more))
     return path
   })
 
-const toml = (cds: RealCds, endpoint: string, ready: number, ipRange: string, more: string): string => `[log]
+/** The vCenter's certificate, beside the configuration. */
+const authorityOf = (config: string): string => `${config}.pem`
+
+const toml = (
+  cds: RealCds,
+  endpoint: string,
+  authority: string,
+  ready: number,
+  ipRange: string,
+  more: string
+): string => `[log]
 level = "info"
 [hatchery.vsphere]
 user = "${Vcenter.account.user}"
@@ -56,7 +66,7 @@ workerProvisioningInterval = 5
 workerProvisioningPoolSize = 1
 ${more}
 [hatchery.vsphere.tls]
-ca = "ca.pem"
+ca = "${authority}"
 [[hatchery.vsphere.workerProvisioning]]
 modelVMWare = "debian12"
 number = ${ready}
@@ -91,7 +101,7 @@ export const start = (config: string): Effect.Effect<Process.Running, HarnessErr
     const running = yield* Daemon.start((yield* programs).engine, ["start", "hatchery:vsphere", "--config", config], {
       cwd: dirname(config),
       log: join(logsOf(dirname(config)), "go-hatchery.log"),
-      env: { SSL_CERT_FILE: join(dirname(config), "ca.pem") }
+      env: { SSL_CERT_FILE: authorityOf(config) }
     })
     yield* running.line(/vSphere hatchery initialized/)
     return running

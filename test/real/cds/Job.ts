@@ -20,12 +20,20 @@ export interface Job {
   readonly infos: Effect.Effect<ReadonlyArray<string>, HarnessError>
   /** What its steps printed, a text each, for those that started. */
   readonly logs: Effect.Effect<ReadonlyArray<string>, HarnessError>
+  /** The logs, when they hold this text. */
+  readonly printed: (text: string) => Effect.Effect<string, HarnessError>
   /** Stops it as its user does. */
   readonly stop: Effect.Effect<void, HarnessError>
 }
 
-export const make = (parts: Omit<Job, "until">): Job => ({
+export const make = (parts: Omit<Job, "until" | "printed">): Job => ({
   ...parts,
+  printed: (text) =>
+    found(
+      Effect.map(parts.logs, (all) => all.join("\n")),
+      (logs) => (logs.includes(text) ? logs : undefined),
+      `"${text}" in the logs of job ${parts.id}`
+    ),
   until: (statuses, withinMs = 60_000) =>
     Effect.suspend(() => {
       let last: State | undefined
@@ -50,7 +58,7 @@ interface Links {
   readonly datas: ReadonlyArray<{ readonly item_type: string; readonly api_ref: string }> | null
 }
 
-/** Fetches from the CDN the logs that the API links to. They come there some time after the step's end. */
+/** Fetches from the CDN the logs that the API links to. They come there some time after the step's end, piece by piece. */
 export const logs = (api: Api, path: string): Effect.Effect<ReadonlyArray<string>, HarnessError> =>
   Effect.gen(function* () {
     const { cdn_url, datas } = yield* api.ask<Links>("GET", path)

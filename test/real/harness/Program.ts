@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import type { Sizing } from "../../../src/schema/Machine.ts"
-import { HarnessError } from "./HarnessError.ts"
+import { failure } from "./asking.ts"
+import type { HarnessError } from "./HarnessError.ts"
 import * as Process from "./Process.ts"
 
 const root = resolve(import.meta.dirname, "../../..")
@@ -67,6 +68,15 @@ const entry = (table: string, values: Readonly<Record<string, string | number | 
     ...Object.entries(values).map(([key, value]) => `${key} = ${JSON.stringify(value)}`)
   ].join("\n")
 
+/** So short that tests need not wait. */
+const times = {
+  provisioningInterval: "1s",
+  pollInterval: "1s",
+  heartbeatInterval: "2s",
+  drainTimeout: "5s",
+  lateCallGrace: "500ms"
+}
+
 /** The engine's TOML file, its times short. */
 const toml = (c: Configuration): string => `[log]
 level = "info"
@@ -97,13 +107,7 @@ modelVMWare = "debian12"
 username = "worker"
 password = "worker"
 [hatchery.vsphere.rookery]
-provisioningInterval = "1s"
-reaperInterval = ${JSON.stringify(c.reaperInterval)}
-pollInterval = "1s"
-heartbeatInterval = "2s"
-drainTimeout = "5s"
-lateCallGrace = "500ms"
-${Object.entries(c.times ?? {})
+${Object.entries({ reaperInterval: c.reaperInterval, ...times, ...c.times })
   .map(([key, time]) => `${key} = ${JSON.stringify(time)}`)
   .join("\n")}
 [hatchery.vsphere.commonConfiguration]
@@ -151,7 +155,7 @@ export const told = (
         const response = await fetch(`${/http:\S+/.exec(line)?.[0]}${path}`)
         return { status: response.status, text: await response.text() }
       },
-      catch: (cause) => new HarnessError({ message: `${path}: ${String(cause)}` })
+      catch: (cause) => failure(path, cause)
     })
   )
 

@@ -1,6 +1,6 @@
 /** An HTTP proxy on loopback that shows each exchange, and can withhold one answer: there the client is stopped at a known call. */
 import { Deferred, Effect, type Scope } from "effect"
-import { Agent, createServer, request as send, type IncomingMessage, type ServerResponse } from "node:http"
+import { Agent, createServer, request as send, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import { type AddressInfo, connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { gunzipSync } from "node:zlib"
@@ -13,6 +13,7 @@ export interface Request {
   /** The SOAP method, "" for a request that is none. */
   readonly operation: string
   readonly request: string
+  readonly headers: IncomingHttpHeaders
 }
 
 /** A request that the server has answered. */
@@ -20,6 +21,7 @@ export interface Exchange extends Request {
   readonly status: number
   /** Unpacked; of a file that is downloaded only its length. */
   readonly answer: string
+  readonly answerHeaders: IncomingHttpHeaders
   /** All that passed in both directions, first lines and headers included. */
   readonly bytes: number
 }
@@ -40,6 +42,10 @@ export interface Tap {
     how: "cut" | number,
     times: number
   ) => Effect.Effect<Effect.Effect<number>>
+  /** The paths of the websockets that are open. */
+  readonly websockets: Effect.Effect<ReadonlyArray<string>>
+  /** Cuts the websockets that are open, and new ones at once. The inner effect lets them through again. */
+  readonly cutWebsockets: Effect.Effect<Effect.Effect<void>>
 }
 
 interface Trap {
@@ -64,6 +70,8 @@ export const tap = (target: string): Effect.Effect<Tap, HarnessError, Scope.Scop
     const exchanges: Array<Exchange> = []
     const sockets = new Set<Duplex>()
     const barriers: Array<Barrier> = []
+    const websockets = new Map<Duplex, string>()
+    let cutting = false
     let trap: Trap | undefined
 
     const barred = (request: Request): Barrier | undefined => {
@@ -95,6 +103,9 @@ export const tap = (target: string): Effect.Effect<Tap, HarnessError, Scope.Scop
       socket.on("close", () => sockets.delete(socket))
     })
     server.on("upgrade", (incoming, socket: Duplex, head) => {
+      if (cutting) return void socket.destroy()
+      websockets.set(socket, incoming.url ?? "")
+      socket.on("close", () => websockets.delete(socket))
       const upstream = connect({ host: to.hostname, port: Number(to.port) })
       sockets.add(upstream)
       join(socket, upstream)
@@ -125,7 +136,14 @@ export const tap = (target: string): Effect.Effect<Tap, HarnessError, Scope.Scop
           return Deferred.await(sprung)
         }),
       intercept: (matches) => Effect.map(bar(matches, "hold", 1), ({ first }) => Deferred.await(first)),
-      refuse: (matches, how, times) => Effect.map(bar(matches, how, times), (barrier) => Effect.sync(() => barrier.met))
+      refuse: (matches, how, times) =>
+        Effect.map(bar(matches, how, times), (barrier) => Effect.sync(() => barrier.met)),
+      websockets: Effect.sync(() => [...websockets.values()]),
+      cutWebsockets: Effect.sync(() => {
+        cutting = true
+        for (const socket of websockets.keys()) socket.destroy()
+        return Effect.sync(() => void (cutting = false))
+      })
     }
   })
 
@@ -170,7 +188,7 @@ const forward = async (
     const { method = "GET", url: path = "/", headers } = incoming
     const body = await bytesOf(incoming)
     const request = body.toString()
-    const asked = { method, path, operation: operationOf(request), request }
+    const asked = { method, path, operation: operationOf(request), request, headers }
     const barrier = barred(asked)
     if (barrier !== undefined) return turnAway(incoming, outgoing, barrier)
     const upstream = send({ host: to.hostname, port: to.port, agent, method, path, headers })
@@ -187,6 +205,7 @@ const forward = async (
       ...asked,
       status,
       answer: legible(response, answer),
+      answerHeaders: response.headers,
       bytes: requestHead(incoming).length + body.length + responseHead(response).length + answer.length
     }
     if (!passes(exchange)) return
