@@ -1,7 +1,7 @@
 /** Which machines carry a job, are leased for it or stand in its way: asked for each job that is looked at, so it is kept and not searched for. */
 import { parse } from "../schema/Annotation.ts"
 import type { JobId } from "../schema/Job.ts"
-import { isOff } from "../schema/Machine.ts"
+import { isOff, type MachineId } from "../schema/Machine.ts"
 import { claimOf, placeOf, type Vm } from "./vm/State.ts"
 import type { VmHandle } from "./Vm.ts"
 
@@ -25,6 +25,13 @@ export class Carriers {
 
   of(job: JobId): Iterable<VmHandle> {
     return this.byJob.get(job) ?? []
+  }
+
+  /** The other machine that is on with this job, whether it is for it or has to go. */
+  on(job: JobId, except: MachineId): VmHandle | undefined {
+    for (const handle of this.of(job))
+      if (handle.id !== except && handle.vm.facts !== undefined && !isOff(handle.vm.facts)) return handle
+    return undefined
   }
 
   private remove(job: JobId, handle: VmHandle): void {

@@ -168,6 +168,10 @@ export class Registry extends Context.Service<
             vm: () => handle.vm,
             env,
             tell: (event) => send(handle, event),
+            onElsewhere: (jobId) => {
+              const other = carriers.on(jobId, handle.id)
+              return other === undefined ? undefined : nameOf(other.vm)
+            },
             ...elsewhere(handle.id)
           })
       }

@@ -58,10 +58,14 @@ export class VSphere extends Context.Service<
      */
     readonly template: (name: string) => Effect.Effect<TemplateFacts, VSphereError>
     /**
-     * Linked clone with Linux customization, powered on. `accepted` is done once vCenter has taken the task, while it clones. An outcome that is
-     * not known fails with kind `unknown`: the caller looks for `id`.
+     * Linked clone with Linux customization, powered on. `accepted` is done once vCenter has taken the task, while it clones; when `unwanted` ends
+     * before it has, it is called back. An outcome that is not known fails with kind `unknown`: the caller looks for `id`.
      */
-    readonly clone: (plan: ClonePlan, accepted?: Effect.Effect<void>) => Effect.Effect<MachineRef, VSphereError>
+    readonly clone: (
+      plan: ClonePlan,
+      accepted?: Effect.Effect<void>,
+      unwanted?: Effect.Effect<void>
+    ) => Effect.Effect<MachineRef, VSphereError>
     /**
      * One ReconfigVM_Task guarded by `changeVersion`. On ConcurrentAccess the machine is read again and the change is tried again as long
      * as `stillOurs` holds for what is found, else Conceded. Checks the owner before sending.

@@ -40,8 +40,12 @@ describe("the carriers of a job", () => {
         const leaving = yield* makeHandle(shown(on), carriers)
         assert.deepStrictEqual([...carriers.of(claim.jobId)], [leaving])
         assert.isFalse(isFor(leaving, claim.jobId))
+        assert.strictEqual(carriers.on(claim.jobId, "another"), leaving)
+        assert.isUndefined(carriers.on(claim.jobId, leaving.id))
         leaving.vm = shown({})
         assert.deepStrictEqual([...carriers.of(claim.jobId)], [])
+        leaving.vm = { ...machine(states.renamed), facts: facts() }
+        assert.isUndefined(carriers.on(claim.jobId, "another"), "it carries the job, and is off")
       })
   )
 })

@@ -28,6 +28,8 @@ export const Cloning = row<"Cloning">("the clone is being made; name, uuid and a
       ["Cloning", "Booting", "Preparing", "Renamed", "Reaping"],
       "outcome unknown: the inventory decides; else reaped",
       (vm, event, env) => {
+        const { cancelled } = vm.state
+        if (!event.unknown && cancelled !== undefined) return reap(vm, env, cancelled, "release")
         if (!event.unknown) return fail(vm, env, `cloning failed: ${event.reason}`)
         const state = { ...vm.state, lost: true }
         return vm.facts === undefined

@@ -40,13 +40,17 @@ export class MachineCalls extends Context.Service<
     ) => Effect.Effect<MachineFacts, VSphereError>
     /** The facts of a machine of ours; fails with kind `invalid` for one that is not, as a direct read confirms. */
     readonly ours: (operation: VimOperation, ref: MachineRef) => Effect.Effect<MachineFacts, VSphereError>
-    /** Starts a task on a machine, does `accepted`, and waits for the task's end. Answers the reference that it resulted in. */
+    /**
+     * Starts a task on a machine, does `accepted`, and waits for the task's end. Answers the reference that it resulted in. A task that has not ended
+     * `within` its time, or when `unwanted` has, is called back.
+     */
     readonly run: (
       operation: VimOperation,
       ref: MachineRef,
       args: Args,
       within: Duration.Input,
-      accepted?: Effect.Effect<void>
+      accepted?: Effect.Effect<void>,
+      unwanted?: Effect.Effect<void>
     ) => Effect.Effect<string | undefined, VSphereError>
     /** Waits until the mirror shows what was done, or reads the machine. Never fails: what was done is done. */
     readonly settled: (ref: MachineRef, holds: Holds) => Effect.Effect<void>
@@ -90,7 +94,7 @@ export class MachineCalls extends Context.Service<
         return facts
       })
 
-      /** A task that has not ended in its time is called back. Once it has ended so nothing was done, else its outcome stays unknown. */
+      /** Once a task that is called back has ended so, nothing was done, else its outcome stays unknown. */
       const callBack = (task: Ref, error: VSphereError) =>
         Effect.ignore(vim.call("CancelTask", { _this: task })).pipe(
           Effect.andThen(inventory.task(task.value, callBackTime)),
@@ -106,13 +110,16 @@ export class MachineCalls extends Context.Service<
         ref: MachineRef,
         args: Args,
         within: Duration.Input,
-        accepted: Effect.Effect<void> = Effect.void
+        accepted: Effect.Effect<void> = Effect.void,
+        unwanted: Effect.Effect<void> = Effect.never
       ) {
         const task = yield* vim
           .call(operation, { _this: machineRef(ref), ...args })
           .pipe(Effect.flatMap(decodeAnswer(operation, Ref)), Effect.mapError(callFailed(operation)))
         yield* accepted
+        const dropped = new VSphereError({ operation, kind: "unknown", message: "it is no longer wanted" })
         const { result } = yield* inventory.task(task.value, within).pipe(
+          Effect.raceFirst(Effect.andThen(unwanted, Effect.fail(dropped))),
           Effect.catchIf(
             (error) => error.kind === "unknown",
             (error) => callBack(task, error)

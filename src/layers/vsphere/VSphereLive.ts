@@ -38,14 +38,18 @@ const make = Effect.gen(function* () {
   const templates = new Templates(vim, inventory)
   const diskSizes = new DiskSizes(vim)
 
-  const clone = Effect.fn("VSphere.clone")(function* (plan: ClonePlan, accepted?: Effect.Effect<void>) {
+  const clone = Effect.fn("VSphere.clone")(function* (
+    plan: ClonePlan,
+    accepted?: Effect.Effect<void>,
+    unwanted?: Effect.Effect<void>
+  ) {
     yield* Effect.annotateCurrentSpan({ "vm.name": plan.name, "vm.id": plan.id, "vm.template": plan.template })
     const source = yield* templates.find(plan.template)
     const outdated = Effect.andThen(
       placement.forget,
       Effect.sync(() => templates.forget(source.ref))
     )
-    const ref = yield* sendClone(plan, source, accepted).pipe(
+    const ref = yield* sendClone(plan, source, accepted, unwanted).pipe(
       Effect.tapError((error) => (error.kind === "gone" || error.kind === "invalid" ? outdated : Effect.void)),
       Effect.mapError((error) => (error.kind === "gone" ? retold(error, { kind: "busy" }) : error))
     )
@@ -69,7 +73,8 @@ const make = Effect.gen(function* () {
   const sendClone = Effect.fnUntraced(function* (
     plan: ClonePlan,
     source: MachineFacts,
-    accepted: Effect.Effect<void> | undefined
+    accepted: Effect.Effect<void> | undefined,
+    unwanted: Effect.Effect<void> | undefined
   ) {
     const placed = yield* placement.current.pipe(Effect.mapError(notPlaced))
     const hardware = yield* templates.hardwareOf(source).pipe(Effect.mapError(callFailed("RetrievePropertiesEx")))
@@ -83,7 +88,7 @@ const make = Effect.gen(function* () {
     const growth = yield* disks.growth(plan.template, hardware.disks, plan.flavor ?? {}, linked)
     const spec = cloneSpec(plan, hardware, placed, cardTypes[vsphere.cardName.toLowerCase()], growth)
     const args = { folder: placed.folder, name: plan.name, spec }
-    const result = yield* calls.run("CloneVM_Task", source.ref, args, times.cloneMs, accepted)
+    const result = yield* calls.run("CloneVM_Task", source.ref, args, times.cloneMs, accepted, unwanted)
     if (result !== undefined) return result
     return yield* new VSphereError({
       operation: "CloneVM_Task",

@@ -106,6 +106,14 @@ describe("a clone that is made for a job", () => {
     }
   })
 
+  it("that is called back, as it was no longer wanted, is reaped as such: neither its job nor its template has failed", () => {
+    const refused = after(machine(states.forJob), { _tag: "Refused", reason: "its job is on another machine" })
+    const end = after(refused.vm, failed)
+    assert.deepStrictEqual(reaping(end), { _tag: "Reaping", claim, settlement: "release" })
+    assert.strictEqual(end.vm.reason, "its job is on another machine")
+    assert.deepStrictEqual(asks(end), ["PoolShrank", "CloneEnded"])
+  })
+
   it("that fails tells its job why", () => {
     const end = after(machine(states.forJob), failed)
     assert.strictEqual(toldWhy(find(end, "Tell")), "cloning failed: the disk is full")

@@ -24,7 +24,8 @@ const removed = (shown: boolean) =>
       vm: () => vm,
       env: Effect.succeed(env),
       tell: () => Effect.void,
-      carriedElsewhere: () => false
+      carriedElsewhere: () => false,
+      onElsewhere: () => undefined
     })
   }).pipe(
     Effect.provide(
@@ -82,7 +83,8 @@ const inquired = (elsewhere: boolean) =>
       vm: () => machine(states.overdue),
       env: Effect.succeed(env),
       tell: () => Effect.void,
-      carriedElsewhere: () => elsewhere
+      carriedElsewhere: () => elsewhere,
+      onElsewhere: () => undefined
     })
     return { end, released }
   }).pipe(Effect.provide(withoutMachines))

@@ -25,7 +25,8 @@ const taken = (resumed: boolean, elsewhere: boolean, job: Partial<Job> = { statu
       vm: () => machine({ _tag: "Renamed", claim, cancelled: undefined, resumed }),
       env: Effect.succeed(env),
       tell: () => Effect.void,
-      carriedElsewhere: () => elsewhere
+      carriedElsewhere: () => elsewhere,
+      onElsewhere: () => undefined
     })
   }).pipe(Effect.provide(showing(job)))
 

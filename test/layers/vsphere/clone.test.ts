@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SimVCenter } from "../../../src/layers/simulated/vcenter/SimVCenter.ts"
 import { defaultTimes } from "../../../src/schema/config/defaults.ts"
+import { Inventory } from "../../../src/services/Inventory.ts"
 import { VSphere } from "../../../src/services/VSphere.ts"
 import { Calls, cloned, factsOf, plan, play, sent, sentSpec, stand, template } from "./stand.ts"
 
@@ -141,6 +142,19 @@ describe("clone", () => {
       assert.strictEqual(yield* sent("CancelTask"), 1)
       assert.strictEqual(yield* sent("CloneVM_Task"), 1)
     }).pipe(Effect.provide(stand({ settings: { times: { ...defaultTimes, cloneMs: 10_000 } } })))
+  )
+
+  it.effect("that is no longer wanted while it is made is called back, and nothing was done then", () =>
+    Effect.gen(function* () {
+      const dropped = Effect.gen(function* () {
+        yield* (yield* Inventory).certain
+        return yield* (yield* VSphere).clone(plan(), Effect.void, Effect.sleep("2 seconds"))
+      })
+      const error = yield* play(Effect.flip(dropped), "8 seconds")
+      assert.deepStrictEqual([error.kind, error.fault], ["busy", "RequestCanceled"])
+      assert.strictEqual(yield* sent("CancelTask"), 1)
+      assert.strictEqual((yield* SimVCenter).summary().created, 0)
+    }).pipe(Effect.provide(stand()))
   )
 
   it.effect("whose answer is lost is unknown, and sent once", () =>

@@ -6,6 +6,7 @@ import { VSphere } from "../../../services/VSphere.ts"
 import { annotate } from "../annotate.ts"
 import type { VmEvent } from "../Event.ts"
 import { type Claim, claimOf, isBuild, nameOf } from "../State.ts"
+import { outdone } from "./giveWay.ts"
 import { done, patience, persist, refOf, type WorkContext } from "./kit.ts"
 import { makeRecord } from "./record.ts"
 import { makeTaking } from "./take.ts"
@@ -17,7 +18,7 @@ export const makeHatching = Effect.gen(function* () {
   const record = yield* makeRecord
   const taking = yield* makeTaking
 
-  const clone = (work: WorkContext, accepted: Effect.Effect<void>) =>
+  const clone = (work: WorkContext, accepted: Effect.Effect<void>, unwanted: Effect.Effect<void>) =>
     Effect.gen(function* () {
       const vm = work.vm()
       const claim = claimOf(vm.state)
@@ -26,7 +27,7 @@ export const makeHatching = Effect.gen(function* () {
       const annotation = annotate(vm, { state, claim }, yield* work.env)
       const plan = { id: vm.id, name: nameOf(vm), template: vm.template, annotation, addressing, flavor: claim?.size }
       const ref = yield* vsphere
-        .clone(plan, accepted)
+        .clone(plan, accepted, unwanted)
         .pipe(Effect.retry({ schedule: patience, while: (error) => error.kind === "unreachable" }))
       return { _tag: "Cloned", ref } as const
     })
@@ -39,7 +40,7 @@ export const makeHatching = Effect.gen(function* () {
       const take = Effect.flatMap(taking(claim, false), (answer) =>
         Effect.andThen(answer._tag === "Done" ? Effect.void : work.tell(answer), Deferred.succeed(answered, answer))
       )
-      const made = yield* clone(work, Effect.asVoid(Effect.forkIn(take, scope)))
+      const made = yield* clone(work, Effect.asVoid(Effect.forkIn(take, scope)), outdone(work, claim.jobId))
       yield* Deferred.await(answered)
       return made
     }).pipe(Effect.scoped)
@@ -47,7 +48,9 @@ export const makeHatching = Effect.gen(function* () {
   return {
     clone: (work: WorkContext) => {
       const claim = claimOf(work.vm().state)
-      return claim === undefined || claim.registers === true ? clone(work, Effect.void) : cloneForJob(work, claim)
+      return claim === undefined || claim.registers === true
+        ? clone(work, Effect.void, Effect.never)
+        : cloneForJob(work, claim)
     },
 
     boot: Effect.fnUntraced(function* (work: WorkContext) {

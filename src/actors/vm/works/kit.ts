@@ -22,6 +22,8 @@ export interface WorkContext {
   readonly tell: (event: VmEvent) => Effect.Effect<void>
   /** True when another machine of ours carries this job. */
   readonly carriedElsewhere: (jobId: string) => boolean
+  /** The name of another machine of ours that is on with this job, whether it carries it or has to go. */
+  readonly onElsewhere: (jobId: string) => string | undefined
 }
 
 export const done: VmEvent = { _tag: "Done" }

@@ -9,6 +9,7 @@ import { VSphere } from "../../../services/VSphere.ts"
 import { WorkerModels } from "../../models/WorkerModels.ts"
 import type { Claim } from "../State.ts"
 import { claimOf, isAskable } from "../State.ts"
+import { alone } from "./giveWay.ts"
 import { type GuestOfMachine, makeGuestOf } from "./guestOf.ts"
 import { done, failure, persist, refOf, type WorkContext } from "./kit.ts"
 import { makeWorkerLogin, noWorkerLogin } from "./login.ts"
@@ -64,7 +65,7 @@ export const makeWorking = Effect.gen(function* () {
     const claimed = claimOf(vm.state)
     if (claimed === undefined) return undefined
     const ref = yield* refOf(vm)
-    yield* persist(vsphere.powerOn(ref))
+    yield* persist(Effect.andThen(alone(work, claimed.jobId), vsphere.powerOn(ref)))
     const login = yield* loginFor(vm.template, claimed)
     if (login === undefined) return noWorkerLogin(vm.template, claimed)
     yield* guestOf(ref, login).ready(vm.ip)
