@@ -26,6 +26,8 @@ const callsAbout = ({ calls }: Spawning, id: string): ReadonlyArray<string> =>
     .filter((call) => call.includes(`/workflows/${id}/`))
     .map((call) => call.replace(/\/queue\/workflows\/\d+\//, ""))
 
+const polls = ({ calls }: Spawning): number => calls.filter((call) => call === "GET /queue/workflows").length
+
 const statuses = (scene: Spawning, id: string) =>
   Effect.map(jobOf(scene, id), ({ history }) => history.map(({ status }) => status))
 
@@ -59,7 +61,9 @@ describe("2 the V1 session", () => {
     Effect.gen(function* () {
       const scene = yield* ready()
       yield* scene.cds.deleteService(name)
-      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(scene.cds.state.v1.services.size, 0)
+      yield* TestClock.adjust("31 seconds")
+      assert.strictEqual(scene.cds.state.v1.services.size, 1)
       const id = yield* orderV1(scene, { model: asCode })
       yield* TestClock.adjust("5 minutes")
       assert.strictEqual((yield* jobOf(scene, id)).status, "Success")
@@ -80,10 +84,13 @@ describe("2 V1 jobs are seen", () => {
   it.effect("by their events, long before the next poll; those for hatcheries of another type are not", () =>
     Effect.gen(function* () {
       const scene = yield* ready()
+      const before = polls(scene)
+      yield* until(() => polls(scene) > before)
       const id = yield* orderV1(scene, { model: asCode })
       const other = yield* orderV1(scene, { model: asCode, modelType: "openstack" })
-      yield* TestClock.adjust("5 seconds")
+      yield* watch(5, () => undefined)
       assert.strictEqual((yield* jobOf(scene, id)).status, "Scheduling")
+      assert.strictEqual(polls(scene), before + 1)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(callsAbout(scene, other), [])
     }).pipe(seeded("events"))
@@ -108,10 +115,9 @@ describe("2 V1 jobs are seen", () => {
       const id = yield* orderV1(scene, { model: asCode })
       yield* TestClock.adjust("25 seconds")
       assert.include(yield* statuses(scene, id), "Scheduling")
-      const before = scene.calls.length
+      const before = polls(scene)
       yield* TestClock.adjust("2 minutes")
-      const polls = scene.calls.slice(before).filter((call) => call === "GET /queue/workflows")
-      assert.strictEqual(polls.length, 6)
+      assert.strictEqual(polls(scene), before + 6)
     }).pipe(seeded("poll"))
   )
 })

@@ -1,6 +1,7 @@
 /** Seed 001 section 9: how vCenter is spoken to: deadlines, readiness in stages, and which machines are seen. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
+import { parse, print } from "../../src/schema/Annotation.ts"
 import { seeded } from "../support/world.ts"
 import {
   calls,
@@ -92,13 +93,20 @@ describe("9.2 the machines", () => {
   it.effect("are told from templates, and from those of others", () =>
     Effect.gen(function* () {
       const stand = yield* hatched()
+      // The address of a machine of ours that is on another one too has it replaced.
+      const like = { ...parse(owned(stand)[0]?.annotation ?? "")!, ipAddress: undefined }
+      const names = owned(stand).map((machine) => machine.name)
       stand.vcenter.addForeign({ count: 5 })
+      stand.vcenter.addForeign({ count: 1, annotation: print({ ...like, hatcheryName: "magpie" }) })
+      stand.vcenter.addForeign({ count: 1, prefix: "template", annotation: print(like), poweredOn: false })
+      const template = stand.vcenter.machines().find((one) => one.name.startsWith("template-"))
+      stand.vcenter.others.markAsTemplate(template?.ref.value ?? "")
       yield* pass("2 minutes")
       assert.sameMembers(
         (yield* rows(stand)).map((row) => row.name),
-        owned(stand).map((machine) => machine.name)
+        names
       )
-      assert.strictEqual(owned(stand).length, 2)
+      assert.strictEqual(names.length, 2)
     }).pipe(seeded("told apart"))
   )
 })
