@@ -108,6 +108,7 @@ real("the hatchery killed at random", Go.goMissing(), () => {
         yield* Console.log(`ROOKERY_SEED=${seed}`)
         const start = yield* Clock.currentTimeMillis
         const stand = yield* Stand.start({
+          vcenter: ["-tasks-kept", "1m"],
           cds: ["--time-scale", "0.1"],
           configuration: {
             number: 6,

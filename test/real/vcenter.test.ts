@@ -71,6 +71,30 @@ real("VMware's simulator as judge", Go.goMissing(), () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is asked again what only reads when it cuts the connection, and nothing else", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* Vcenter.start(["-boot", "50ms"])
+      const session = yield* Soap.login(vcenter.url, Vcenter.account, vcenter.process)
+      yield* vcenter.order("POST", "/losses", { method: "RetrieveProperties", times: 3 })
+      assert.strictEqual((yield* session.machines).length, 1)
+      yield* vcenter.order("POST", "/losses", { method: "CloneVM_Task" })
+      const cut = yield* Effect.flip(hatch(session, "a", "10.0.0.7"))
+      assert.match(cut.message, /^CloneVM_Task: TypeError: fetch failed < UND_ERR_SOCKET: /)
+      assert.strictEqual((yield* vcenter.counters)["CloneVM_Task"]?.count, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is not asked again when it has ended, and its last words are told", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* Vcenter.start()
+      const session = yield* Soap.login(vcenter.url, Vcenter.account, vcenter.process)
+      yield* vcenter.process.kill("SIGQUIT")
+      const gone = yield* Effect.flip(session.machines)
+      assert.match(gone.message, /^\w+: TypeError: fetch failed < .*it has ended \(code 2\):\nSIGQUIT: quit/)
+      assert.strictEqual(gone.unanswered, "otherwise")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("runs a guest program that shuts down the simulated machine and nothing else", () =>
     Effect.gen(function* () {
       const vcenter = yield* Vcenter.start(["-boot", "50ms"])

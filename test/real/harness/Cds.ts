@@ -1,5 +1,6 @@
 /** `rookery simulate cds` as a process, and its control port. */
 import { Effect, type Scope } from "effect"
+import { explained, failure } from "./asking.ts"
 import { HarnessError } from "./HarnessError.ts"
 import * as Program from "./Program.ts"
 
@@ -63,8 +64,8 @@ export const start = (flags: ReadonlyArray<string> = []): Effect.Effect<Cds, Har
           if (!response.ok) throw new Error(await response.text())
           return (response.status === 204 ? undefined : await response.json()) as A
         },
-        catch: (cause) => new HarnessError({ message: `${method} ${path} at the simulated CDS: ${String(cause)}` })
-      })
+        catch: (cause) => failure(`${method} ${path} at the simulated CDS`, cause)
+      }).pipe(explained(running))
     const put = (path: string, order: unknown) =>
       Effect.map(ask<{ readonly ids: ReadonlyArray<string> }>("POST", path, order), ({ ids }) => ids)
     const job: Cds["job"] = (id) => ask("GET", `/jobs/${id}`)

@@ -2,8 +2,10 @@
  * A vSphere client of plain strings for judges: it shares no code with the program under test, so that what it sees is what
  * anybody else sees. Plain HTTP only.
  */
-import { Effect, type Scope } from "effect"
+import { Effect, identity, type Scope } from "effect"
+import { explained, failure, reading } from "./asking.ts"
 import { HarnessError } from "./HarnessError.ts"
+import type * as Process from "./Process.ts"
 
 export interface Session {
   /** Sends one method to a managed object, `type:value`, with the inner XML of its arguments, and answers the inner XML of the body. */
@@ -23,10 +25,11 @@ export interface Listed {
   readonly power: string
 }
 
-/** Logs in at a vCenter's url; logs out with the scope. */
+/** Logs in at a vCenter's url; logs out with the scope. Where its process is given, an error tells what became of it. */
 export const login = (
   url: string,
-  account: { readonly user: string; readonly password: string }
+  account: { readonly user: string; readonly password: string },
+  process?: Process.Running
 ): Effect.Effect<Session, HarnessError, Scope.Scope> =>
   Effect.gen(function* () {
     let cookie = ""
@@ -44,8 +47,8 @@ export const login = (
           if (!response.ok) throw new Error(content("faultstring", body)[0] || faultName(body))
           return body
         },
-        catch: (cause) => new HarnessError({ message: `${method}: ${String(cause)}` })
-      })
+        catch: (cause) => failure(method, cause)
+      }).pipe(process === undefined ? identity : explained(process))
     const services = yield* call("RetrieveServiceContent", "ServiceInstance:ServiceInstance")
     const service = (name: string, type: string) => `${type}:${content(name, services)[0] ?? ""}`
     const sessions = service("sessionManager", "SessionManager")
@@ -68,10 +71,11 @@ export const login = (
         const answer = yield* call("RetrieveProperties", collector, viewSpec(view, type, paths))
         yield* call("DestroyView", `ContainerView:${view}`)
         return content("returnval", answer).map(properties)
-      })
+      }).pipe(reading)
 
     const state = (ref: string) =>
       call("RetrieveProperties", collector, objectSpec("Task", ref, ["info"])).pipe(
+        reading,
         Effect.map((answer) => content("val", answer)[0] ?? "")
       )
     return {

@@ -74,7 +74,7 @@ export const start = ({ vcenter: flags = [], cds: cdsFlags = [], configuration =
       ...configuration
     }
     const config = yield* Program.configFile(written)
-    const session = yield* Soap.login(vcenter.url, Vcenter.account)
+    const session = yield* Soap.login(vcenter.url, Vcenter.account, vcenter.process)
     const doubles = yield* watched(vcenter)
     return {
       vcenter,

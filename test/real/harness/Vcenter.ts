@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { explained, failure, reading } from "./asking.ts"
 import * as Go from "./Go.ts"
 import { HarnessError } from "./HarnessError.ts"
 import * as Process from "./Process.ts"
@@ -87,7 +88,10 @@ export const start = (flags: ReadonlyArray<string> = []): Effect.Effect<Vcenter,
       readonly sha256?: string
     }
     const { url, control, pem, sha1, sha256 } = ready
-    const order: Vcenter["order"] = (method, path, body) => ask(method, control + path, body)
+    const order: Vcenter["order"] = (method, path, body) => {
+      const asked = explained(process)(ask(method, control + path, body))
+      return method === "GET" ? reading(asked) : asked
+    }
     const inventory = order("GET", "/inventory") as Vcenter["inventory"]
     return {
       url,
@@ -112,7 +116,8 @@ const ask = (method: string, url: string, body: unknown): Effect.Effect<unknown,
       if (!response.ok) throw new Error(text)
       return JSON.parse(text) as unknown
     },
-    catch: (cause) => new HarnessError({ message: `${method} ${new URL(url).pathname}: ${String(cause)}` })
+    // Without the key of the control port.
+    catch: (cause) => failure(`${method} /${new URL(url).pathname.split("/").slice(2).join("/")}`, cause)
   })
 
 const until = (

@@ -61,6 +61,8 @@ func newEstate(o options) (*estate, error) {
 	}
 	e.guests = guests
 	e.registry.AddHandler(newHerald(guests))
+	content := e.registry.Get(vim25.ServiceInstance).(*simulator.ServiceInstance).Content
+	e.registry.AddHandler(&recent{registry: e.registry, manager: *content.TaskManager, kept: o.tasksKept})
 	e.installManagers(o)
 	if err := e.furnishInventory(o); err != nil {
 		return nil, err

@@ -20,21 +20,3 @@ func (f calmFilter) UpdateObject(ctx *simulator.Context, obj mo.Reference, chang
 		f.PropertyFilter.UpdateObject(ctx, obj, changes)
 	}
 }
-
-// calm puts calm filters in place of those of a collector that is asked for updates.
-func calm(ctx *simulator.Context, method *simulator.Method) {
-	if ctx.Session == nil || method.Name != "WaitForUpdatesEx" {
-		return
-	}
-	collector, ok := ctx.Session.Get(method.This).(*simulator.PropertyCollector)
-	if !ok {
-		return
-	}
-	ctx.WithLock(collector, func() {
-		for _, ref := range collector.Filter {
-			if filter, ok := ctx.Session.Get(ref).(*simulator.PropertyFilter); ok {
-				ctx.Map.AddHandler(calmFilter{filter})
-			}
-		}
-	})
-}

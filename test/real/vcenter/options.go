@@ -28,6 +28,7 @@ type options struct {
 	guestPassword string
 	exitKept      time.Duration
 	minute        time.Duration
+	tasksKept     time.Duration
 	data          string
 	dieWithParent bool
 }
@@ -87,6 +88,7 @@ func defaults() options {
 		guestPassword: "worker",
 		exitKept:      5 * time.Minute,
 		minute:        time.Minute,
+		tasksKept:     10 * time.Minute,
 	}
 }
 
@@ -111,6 +113,7 @@ func parseOptions(arguments []string) (options, error) {
 	f.StringVar(&o.guestPassword, "guest-password", o.guestPassword, "password of the guests")
 	f.DurationVar(&o.exitKept, "exit-kept", o.exitKept, "how long an ended guest process is listed")
 	f.DurationVar(&o.minute, "minute", o.minute, "how long a minute of a guest's \"shutdown +m\" takes")
+	f.DurationVar(&o.tasksKept, "tasks-kept", o.tasksKept, "how long a task that has ended is listed")
 	f.StringVar(&o.data, "data", o.data, "folder of the machines' files (default: a temporary one, removed at the end)")
 	f.BoolVar(&o.dieWithParent, "die-with-parent", o.dieWithParent, "end when standard input closes")
 	err := f.Parse(arguments)

@@ -103,7 +103,7 @@ func (s *sight) attend(ctx *simulator.Context, method *simulator.Method) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if collector, ok := ctx.Session.Get(method.This).(*simulator.PropertyCollector); ok && method.Name == "WaitForUpdatesEx" {
+	if collector := collectorOf(ctx.Session, method.This); collector != nil && method.Name == "WaitForUpdatesEx" {
 		s.watchers[method.This] = watcher{ctx.Session, collector}
 	}
 	if !s.lost || method.This.Type != "PropertyCollector" {
