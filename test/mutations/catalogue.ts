@@ -104,12 +104,12 @@ export const mutations: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/actors/vm/works/hatch.ts",
-        find: `      const made = yield* clone(work, Effect.asVoid(Effect.forkIn(take, scope)))
+        find: `      const made = yield* clone(work, Effect.asVoid(Effect.forkIn(take, scope)), outdone(work, claim.jobId))
       yield* Deferred.await(answered)
 `,
         replace: `      yield* Effect.forkIn(take, scope)
       yield* Deferred.await(answered)
-      const made = yield* clone(work, Effect.void)
+      const made = yield* clone(work, Effect.void, outdone(work, claim.jobId))
 `
       }
     ],
