@@ -76,6 +76,26 @@ describe("a restart", () => {
     })
   )
 
+  it.effect(
+    "leaves a worker at work whose machine's mark a restore of vCenter took back while the process before it lived",
+    () =>
+      Effect.gen(function* () {
+        const scene = yield* makeScene()
+        yield* scene.vcenter.inject({ _tag: "Save" })
+        const [id = ""] = yield* scene.cds.enqueue({ durationMs: 30 * 60_000 })
+        yield* TestClock.adjust("10 minutes")
+        yield* scene.vcenter.inject({ _tag: "Restore" })
+        yield* TestClock.adjust("2 minutes")
+        yield* scene.kill
+        yield* enter(scene.world)
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual((yield* scene.cds.job(id))?.status, "Building")
+        yield* TestClock.adjust("20 minutes")
+        assert.strictEqual((yield* scene.cds.job(id))?.status, "Success")
+        assert.deepStrictEqual(yield* faults(scene, 2), [])
+      })
+  )
+
   it.effect("goes on with the time of a worker where it stood", () =>
     Effect.gen(function* () {
       const scene = yield* makeScene()

@@ -39,6 +39,7 @@ export type Work =
   | "power"
   | "bootstrap"
   | "inquire"
+  | "mark"
   | "unclaim"
   | "prepare"
   | "convert"

@@ -77,6 +77,7 @@ export type VmState =
   /**
    * The bootstrap is recorded. `signedIn`: CDS knows the worker. `resumed`: taken over; the bootstrap may have been started before.
    * `ended`: its start script has ended well, so it should go off. `overdue`: its time to sign in is over, and CDS is asked whether it has.
+   * `setBack`: it shows an older mark of ours while its worker works, and is recorded anew.
    */
   | {
       readonly _tag: "Running"
@@ -85,6 +86,7 @@ export type VmState =
       readonly resumed: boolean
       readonly ended?: true
       readonly overdue?: true
+      readonly setBack?: true
     }
   /** The claim is being undone: back to the pool. */
   | { readonly _tag: "Returning" }

@@ -116,7 +116,7 @@ export const workOf = (state: VmState): Work | undefined => {
     case "Powered":
       return "power"
     case "Running":
-      if (state.signedIn) return undefined
+      if (state.signedIn) return state.setBack === true ? "mark" : undefined
       return state.overdue ? "inquire" : "bootstrap"
     case "Returning":
       return "unclaim"

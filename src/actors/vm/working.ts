@@ -2,9 +2,13 @@
 import { isV1 } from "../../schema/Job.ts"
 import { isOff } from "../../schema/Machine.ts"
 import { conceded, dropped, failed, jobEnded, late, seen, seenGone, tooLate } from "./cells.ts"
-import { atWork, fail, reap, workEnds, wrote } from "./moves.ts"
-import type { VmState } from "./State.ts"
+import { atWork, fail, reap, setBack, workEnds, wrote } from "./moves.ts"
+import type { Env, Step, VmIn } from "./table.ts"
 import { cell, enter, row, stay } from "./table.ts"
+
+/** While its worker works: a restart that finds a mark from before would not know of the worker, and end it (promise 4). */
+const atWorkMarked = (vm: VmIn<"Running">, env: Env): Step =>
+  stay(vm.facts !== undefined && setBack(vm, vm.facts, env) ? { ...vm, state: { ...vm.state, setBack: true } } : vm)
 
 export const Powered = row<"Powered">("powering on, getting ready, recording the bootstrap")(
   {
@@ -36,8 +40,10 @@ export const Running = row<"Running">("the worker is started and works until the
   {
     SignedIn: cell(["Running"], "CDS knows the worker: its TTL counts from its claim", (vm, _, env) => {
       if (vm.state.signedIn) return stay(vm)
-      const state: VmState = { ...vm.state, signedIn: true }
-      return stay({ ...vm, state, deadline: workEnds(vm.state.claim, env) })
+      return atWorkMarked(
+        { ...vm, state: { ...vm.state, signedIn: true }, deadline: workEnds(vm.state.claim, env) },
+        env
+      )
     }),
     Exited: cell(
       ["Running", "Reaping"],
@@ -53,9 +59,18 @@ export const Running = row<"Running">("the worker is started and works until the
         return fail(vm, env, `the worker's start script ended with exit code ${event.exitCode}${log}`)
       }
     ),
-    Seen: seen(["Running", "Reaping"], "off: reaped", (vm, facts, env) =>
-      isOff(facts) ? reap(vm, env, "its worker has finished", "release") : stay(vm)
+    Seen: seen(
+      ["Running", "Reaping"],
+      "off: reaped; at work under an older mark of ours: written anew",
+      (vm, facts, env) => {
+        if (isOff(facts)) return reap(vm, env, "its worker has finished", "release")
+        return vm.state.signedIn ? atWorkMarked(vm, env) : stay(vm)
+      }
     ),
+    Done: cell(["Running"], "recorded anew", (vm) => {
+      const { setBack: _, ...state } = vm.state
+      return stay({ ...vm, state })
+    }),
     Gone: seenGone("it was removed while its worker ran"),
     Disabled: cell(["Reaping"], "reaped: CDS disabled its worker", (vm, _, env) =>
       reap(vm, env, "CDS disabled its worker", "release")
@@ -80,5 +95,5 @@ export const Running = row<"Running">("the worker is started and works until the
     }),
     Reserve: tooLate()
   },
-  ["Reap", "Cloned", "Done", "Conceded", "Settled"]
+  ["Reap", "Cloned", "Conceded", "Settled"]
 )

@@ -270,6 +270,21 @@ describe("a machine with a job", () => {
     }
   })
 
+  it("that shows an older mark of ours while its worker works is recorded anew, and keeps its time", () => {
+    const old = { ...sample.on, annotation: sample.written("provisioned") }
+    const working = machine(states.working, { generation: 5 })
+    const back = after(working, seen(old), later(minute))
+    assert.strictEqual(workOf(back.vm.state), "mark")
+    assert.strictEqual(back.vm.deadline, working.deadline)
+    assert.isFalse(after(back.vm, seen({ ...old, numCpu: 4 })).entered)
+    assert.deepStrictEqual(after(back.vm, done).vm.state, states.working)
+    const starting = after(machine(states.running, { generation: 5 }), seen(old))
+    assert.strictEqual(workOf(starting.vm.state), "bootstrap")
+    assert.strictEqual(workOf(after(starting.vm, { _tag: "SignedIn" }).vm.state), "mark")
+    assert.strictEqual(workOf(after(machine(states.working, { generation: 3 }), seen(old)).vm.state), undefined)
+    assert.strictEqual(reaping(after(back.vm, seen())).settlement, "release")
+  })
+
   it("that signs in although its job was given back is asked about, while it is one of V1's and its machine still on", () => {
     const given = after(machine(states.lateWorker), { _tag: "SignedIn" })
     assert.deepInclude(given.vm.state, { _tag: "Running", claim: states.lateWorker.claim, overdue: true })
@@ -298,7 +313,7 @@ describe("a machine with a job", () => {
   })
 
   it("has until workerRegistrationTTL to sign in, and from its claim until workerTTL when it has", () => {
-    const running = after(machine(states.powered), done)
+    const running = after(machine(states.powered, { generation: 2 }), done)
     assert.strictEqual(running.vm.deadline, now + times.workerRegistrationTtlMs)
     const working = after(running.vm, { _tag: "SignedIn" }, later(minute))
     assert.strictEqual(working.vm.deadline, claim.startedAt + times.workerTtlMs)

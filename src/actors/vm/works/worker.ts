@@ -121,5 +121,9 @@ export const makeWorking = Effect.gen(function* () {
     Effect.orElseSucceed(() => "elsewhere" as const)
   )
 
-  return { power, bootstrap }
+  /** Its worker goes on where this fails, and the next sight of the machine tells. */
+  const mark = (work: WorkContext) =>
+    record(work, { state: "running", claim: claimOf(work.vm().state) }).pipe(Effect.ignore, Effect.as(done))
+
+  return { power, bootstrap, mark }
 })
