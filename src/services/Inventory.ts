@@ -67,6 +67,11 @@ export class Inventory extends Context.Service<
      * that was asked for before is in the mirror then, or will never be. No deadline of its own.
      */
     readonly clonesEnded: Effect.Effect<void>
+    /**
+     * True while vCenter knows, or does not say, what came of a clone that ended in the last ten minutes, and the mirror does not show it: a machine
+     * that was asked for may be that one.
+     */
+    readonly lacksClone: Effect.Effect<boolean>
     /** Reads one machine directly and puts what it finds into the mirror. */
     readonly reread: (ref: MachineRef) => Effect.Effect<MachineFacts, VSphereError>
     /** Tells that we destroy this machine, so that its going is no surprise. Ends with the scope. */

@@ -234,6 +234,11 @@ export const layer: Layer.Layer<Inventory, never, VimSession | Settings | Placem
           discard: true
         })
       ),
+      lacksClone: Effect.gen(function* () {
+        const cloned = tasks.cloned(yield* Clock.currentTimeMillis)
+        for (const ref of cloned) if (!mirror.machines.has(ref) && (yield* isKnown(ref))) return true
+        return false
+      }),
       reread: Effect.fn("Inventory.reread")(function* (ref) {
         yield* Effect.annotateCurrentSpan({ "vm.ref": ref })
         return yield* Effect.acquireUseRelease(

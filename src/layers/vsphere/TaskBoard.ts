@@ -14,7 +14,7 @@ const kept = 10 * 60_000
 export class TaskBoard {
   private readonly running = new Map<string, Map<string, unknown>>()
   /** In the order of their ends. */
-  private readonly ended = new Map<string, { readonly end: TaskEnd; readonly at: number }>()
+  private readonly ended = new Map<string, { readonly end: TaskEnd; readonly at: number; readonly clone: boolean }>()
   private readonly waiters = new Waiters<TaskEnd | undefined>()
 
   /** A full re-read starts: whatever runs is told again. */
@@ -40,7 +40,7 @@ export class TaskBoard {
     for (const { name, val } of update.changeSet) properties.set(name, val)
     const end = taskEnd(properties)
     if (end === undefined) this.running.set(ref, properties)
-    else this.end(ref, end, now)
+    else this.end(ref, end, now, isClone(properties))
   }
 
   /**
@@ -59,9 +59,16 @@ export class TaskBoard {
     return [...this.running].flatMap(([ref, properties]) => (isClone(properties) ? [ref] : []))
   }
 
-  private end(ref: string, end: TaskEnd, now: number): void {
+  /** The machines that came of the clones which ended in the last ten minutes. */
+  cloned(now: number): ReadonlyArray<string> {
+    return [...this.ended.values()].flatMap(({ end, at, clone }) =>
+      clone && now - at < kept && end._tag === "Success" && end.result !== undefined ? [end.result] : []
+    )
+  }
+
+  private end(ref: string, end: TaskEnd, now: number, clone: boolean): void {
     this.running.delete(ref)
-    this.ended.set(ref, { end, at: now })
+    this.ended.set(ref, { end, at: now, clone })
     for (const [old, { at }] of this.ended) {
       if (now - at < kept) break
       this.ended.delete(old)

@@ -125,3 +125,32 @@ describe("a job that is given back, of which the answer is lost", () => {
     })
   )
 })
+
+describe("a clone whose answer was lost, and that does not show", () => {
+  it.effect("is looked for as long as the view lacks what came of some clone: its address is not free until then", () =>
+    Effect.gen(function* () {
+      let lacksClone = true
+      const view = { epoch: 1, complete: true, current: true, goodAt: 0, machines: new Map(), named: () => [] }
+      const inventory = Layer.mock(Inventory)({
+        certain: Effect.void,
+        clonesEnded: Effect.void,
+        lacksClone: Effect.sync(() => lacksClone),
+        view: Effect.succeed(view)
+      })
+      const { seek } = yield* makeReaping.pipe(Effect.provide([inventory, Layer.mock(Cds)({})]))
+      const sought = yield* Effect.forkChild(
+        seek({
+          vm: () => machine(states.cloning),
+          env: Effect.succeed(env),
+          tell: () => Effect.void,
+          carriedElsewhere: () => false
+        })
+      )
+      yield* TestClock.adjust("5 minutes")
+      assert.isUndefined(sought.pollUnsafe())
+      lacksClone = false
+      yield* TestClock.adjust("1 minute")
+      assert.deepInclude(yield* Fiber.join(sought), { _tag: "Failed", unknown: false })
+    }).pipe(Effect.provide(withoutMachines))
+  )
+})

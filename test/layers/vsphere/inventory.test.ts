@@ -106,6 +106,34 @@ describe("clones under way", () => {
   )
 })
 
+describe("a clone that has ended", () => {
+  it.effect("is lacking while vCenter knows what came of it and does not show it; not when it shows, or is gone", () =>
+    Effect.gen(function* () {
+      const vcenter = yield* SimVCenter
+      const vsphere = yield* VSphere
+      const inventory = yield* Inventory
+      yield* TestClock.adjust("1 second")
+      const shown = Effect.gen(function* () {
+        const lacks = yield* Effect.forkChild(inventory.lacksClone)
+        yield* TestClock.adjust("1 second")
+        return [(yield* inventory.view).named("one").length, yield* Fiber.join(lacks)]
+      })
+      yield* vcenter.inject({ _tag: "AnswerLost", operation: "CloneVM_Task" })
+      yield* Effect.forkScoped(Effect.ignore(vsphere.clone(plan({ name: "one" }))))
+      while (vcenter.machines().every(({ name }) => name !== "one")) yield* TestClock.adjust("1 second")
+      yield* vcenter.inject({ _tag: "ViewShrinks", forMs: 300_000, machines: ["one"] })
+      yield* TestClock.adjust("4 minutes")
+      assert.deepStrictEqual(yield* shown, [0, true])
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(yield* shown, [1, false])
+      const [one] = (yield* inventory.view).named("one")
+      vcenter.others.destroy(one!.ref)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* shown, [0, false])
+    }).pipe(Effect.provide(stand()))
+  )
+})
+
 describe("a lost subscription", () => {
   for (const fault of ["CollectorLost", "SessionEnds"] as const)
     it.effect(`is opened again after ${fault}, and what went meanwhile is told by the re-read`, () =>

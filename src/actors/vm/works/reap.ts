@@ -1,5 +1,6 @@
 /** Removal, and what becomes of the job. */
 import { Cause, Effect } from "effect"
+import type { CdsError } from "../../../schema/Errors.ts"
 import { isFinal } from "../../../schema/Job.ts"
 import { isOff, type MachineRef } from "../../../schema/Machine.ts"
 import { Cds } from "../../../services/Cds.ts"
@@ -34,12 +35,16 @@ export const makeReaping = Effect.gen(function* () {
       return undefined
     })
 
-  /** Looks for a machine that was asked for and has not shown, in a view that can be trusted. None: it will never be. */
+  /**
+   * Looks for a machine that was asked for and has not shown, in a view that can be trusted. None: it will never be. A view that does not show what
+   * came of some clone may lack this one, and its address is not free.
+   */
   const find = Effect.fnUntraced(function* (vm: Vm) {
     yield* inventory.certain
     const ref = yield* lookUp(vm)
     if (ref !== undefined) return ref
     yield* inventory.clonesEnded
+    while (yield* inventory.lacksClone) yield* Effect.sleep(arrival)
     yield* inventory.certain
     return yield* lookUp(vm)
   })
@@ -113,7 +118,7 @@ export const makeReaping = Effect.gen(function* () {
     model === undefined ? Effect.succeed("") : registration.log(model.path, ref)
 
   /**
-   * True when the job is in the queue again. A worker without one was to register its model. CDS does not test the status of a release, so the job
+   * True when the job is in the queue again; one that CDS does not know any more is settled. A worker without one was to register its model. CDS does not test the status of a release, so the job
    * is read before each: it may have a worker by now or, given back already and that answer lost, another machine of ours.
    */
   const settle = Effect.fnUntraced(function* (
@@ -128,8 +133,10 @@ export const makeReaping = Effect.gen(function* () {
       return false
     }
     const region = claimed.region === "" ? yield* cds.region : claimed.region
-    const { job } = yield* cds.job(region, claimed.jobId)
-    if (carriedElsewhere(claimed.jobId)) return false
+    const isUnknown = ({ kind }: CdsError) => kind === "notFound"
+    const found = yield* Effect.catchIf(cds.job(region, claimed.jobId), isUnknown, () => Effect.undefined)
+    if (found === undefined || carriedElsewhere(claimed.jobId)) return false
+    const { job } = found
     if (isFinal(job.status) || job.hatcheryName !== settings.cds.name) return job.status === "Waiting"
     if (settlement === "fail") return yield* Effect.as(cds.fail(region, claimed.jobId, reason), false)
     return job.status === "Scheduling" ? yield* Effect.as(cds.release(region, claimed.jobId), true) : false
