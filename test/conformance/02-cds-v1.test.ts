@@ -180,6 +180,24 @@ describe("2 a V1 job", () => {
     }).pipe(seeded("late booking"))
   )
 
+  it.effect("that CDS does not find while its machine boots loses that, and is released when it is found again", () =>
+    Effect.gen(function* () {
+      const scene = yield* ready({ settings: { times: { ...defaultTimes, reaperIntervalMs: 5_000 } } })
+      const id = yield* orderV1(scene, { model: asCode })
+      yield* until(() => standing(scene).includes("Powered"))
+      yield* scene.cds.fault({ kind: "answer", status: 404, method: "GET", path: `/${id}/infos` })
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(yield* statuses(scene, id), [
+        "Waiting",
+        "Scheduling",
+        "Waiting",
+        "Scheduling",
+        "Building",
+        "Success"
+      ])
+    }).pipe(seeded("not found once"))
+  )
+
   it.effect("has CDS's own messages on it, by their ids and with as many arguments as they have places", () =>
     Effect.gen(function* () {
       const flavors = [{ name: "small", cpus: 1, memoryMB: 1024 }]
@@ -221,7 +239,9 @@ describe("2 a V1 job", () => {
       yield* TestClock.adjust("15 minutes")
       assert.strictEqual((yield* jobOf(scene, id)).status, "Fail")
       assert.match((yield* toldTo(scene, id)).join("\n"), /the worker's time \(workerTTL\) is over/)
-      assert.strictEqual(scene.calls.filter((call) => /^POST \/worker\/.*\/disable$/.test(call)).length, 1)
+      const disables = scene.calls.flatMap((call, at) => (/^POST \/worker\/.*\/disable$/.test(call) ? [at] : []))
+      assert.lengthOf(disables, 1)
+      assert.isBelow(disables[0] ?? Infinity, scene.calls.lastIndexOf("Destroy_Task"))
       assert.isFalse(ours(scene).some(({ power }) => power === "poweredOn"))
     }).pipe(seeded("disabled"))
   )

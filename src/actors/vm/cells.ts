@@ -63,9 +63,10 @@ export const late = <S extends StateTag>(doing: string): Cell<S, "Deadline"> =>
 export const dropped = <S extends StateTag>(): Cell<S, "Cancel"> =>
   cell(["Reaping"], "reaped: its job is no longer wanted", (vm, event, env) => reap(vm, env, event.reason, "release"))
 
+/** One that CDS does not find counts as cancelled (`Reaper`), and is asked for once more: it would stay booked without a machine. */
 export const jobEnded = <S extends StateTag>(): Cell<S, "JobEnded"> =>
-  cell(["Reaping"], "reaped: the job is final", (vm, event, env) =>
-    isFinal(event.status) ? reap(vm, env, `its job is ${event.status}`, "none") : stay(vm)
+  cell(["Reaping"], "reaped: the job is final", (vm, { status }, env) =>
+    isFinal(status) ? reap(vm, env, `its job is ${status}`, status === "Cancelled" ? "release" : "none") : stay(vm)
   )
 
 export const everyEvent = [
