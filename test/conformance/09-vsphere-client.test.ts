@@ -8,6 +8,7 @@ import {
   callsDuring,
   hatched,
   job,
+  machine,
   order,
   owned,
   pass,
@@ -101,11 +102,14 @@ describe("9.2 the machines", () => {
       stand.vcenter.addForeign({ count: 1, prefix: "template", annotation: print(like), poweredOn: false })
       const template = stand.vcenter.machines().find((one) => one.name.startsWith("template-"))
       stand.vcenter.others.markAsTemplate(template?.ref.value ?? "")
+      const others = stand.vcenter.machines().filter(({ origin }) => origin === "foreign")
       yield* pass("2 minutes")
       assert.sameMembers(
         (yield* rows(stand)).map((row) => row.name),
         names
       )
+      assert.lengthOf(others, 7)
+      for (const { ref, name } of others) assert.strictEqual(machine(stand, ref)?.name, name)
       assert.strictEqual(names.length, 2)
     }).pipe(seeded("told apart"))
   )
