@@ -143,7 +143,8 @@ describe("a clone whose answer was lost, and that does not show", () => {
           vm: () => machine(states.cloning),
           env: Effect.succeed(env),
           tell: () => Effect.void,
-          carriedElsewhere: () => false
+          carriedElsewhere: () => false,
+          onElsewhere: () => undefined
         })
       )
       yield* TestClock.adjust("5 minutes")
