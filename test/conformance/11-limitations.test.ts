@@ -74,6 +74,8 @@ describe("11 limitations", () => {
       for (const id of [v1, v2]) assert.strictEqual((yield* scene.cds.job(id))?.status, "Success")
       assert.deepStrictEqual(templates(scene), ["deb", "debian12"])
       assert.isFalse(scene.starts().some((start) => start.arguments.includes("worker register")))
+      // The machine of the pool, two that were put in the place of used ones, and the build of the V1 model's template.
+      assert.strictEqual(scene.vcenter.summary().created, 4)
     }).pipe(seeded("V2 models"))
   )
 })

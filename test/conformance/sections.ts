@@ -20,9 +20,19 @@ const section = (file: string, number: string, title: string, ...wire: ReadonlyA
  * line between CDS and hatchery is judged, as the CDS contract describes it.
  */
 export const sections: ReadonlyArray<Section> = [
-  section("02", "2", "The CDS API, V1 side", "v1.test.ts", "cds.test.ts", "cds/handover.test.ts"),
+  section(
+    "02",
+    "2",
+    "The CDS API, V1 side",
+    "v1.test.ts",
+    "spawn.test.ts",
+    "cds.test.ts",
+    "cds/jobs.test.ts",
+    "cds/hatcheries.test.ts",
+    "cds/handover.test.ts"
+  ),
   section("03", "3", "Configuration", "settings.test.ts"),
-  section("04", "4", "Worker models", "vsphere.test.ts", "v1.test.ts"),
+  section("04", "4", "Worker models", "vsphere.test.ts", "v1.test.ts", "cds/jobs.test.ts"),
   section("05", "5", "Annotations", "cds/handover.test.ts"),
   section("06.1", "6.1", "Initialization", "hatchery.test.ts", "settings.test.ts"),
   section(
@@ -36,13 +46,22 @@ export const sections: ReadonlyArray<Section> = [
     "spawn.test.ts"
   ),
   section("06.3", "6.3", "Pre-provisioning", "hatchery.test.ts", "crashes.test.ts"),
-  section("06.4", "6.4", "Capacity and MaxWorker"),
+  section("06.4", "6.4", "Capacity and MaxWorker", "cds/jobs.test.ts"),
   section("06.5", "6.5", "Spawn eligibility"),
   section("06.6", "6.6", "Resource allocation"),
-  section("06.7", "6.7", "Model registration", "v1.test.ts"),
-  section("06.8", "6.8", "Default V2 models of V1 jobs", "v1.test.ts"),
+  section("06.7", "6.7", "Model registration", "v1.test.ts", "cds/jobs.test.ts"),
+  section("06.8", "6.8", "Default V2 models of V1 jobs", "v1.test.ts", "cds/jobs.test.ts"),
   section("07", "7", "IP addresses", "kills.test.ts"),
-  section("08", "8", "Cleanup", "hatchery.test.ts", "crashes.test.ts", "kills.test.ts", "doubt.test.ts"),
+  section(
+    "08",
+    "8",
+    "Cleanup",
+    "hatchery.test.ts",
+    "crashes.test.ts",
+    "kills.test.ts",
+    "doubt.test.ts",
+    "cds/hatcheries.test.ts"
+  ),
   section("09", "9", "vSphere client", "vsphere.test.ts", "traffic.test.ts"),
   section("11", "11", "Limitations"),
   section("12", "12", "Resource-based capacity"),
