@@ -90,6 +90,13 @@ const allFinal = (stand: Stand.Stand, hatchery: Process.Running) => {
 const nothingOfOurs = (stand: Stand.Stand, hatchery: Process.Running) =>
   emptied(Effect.map(stand.session.machines, Stand.owned), "machines", hatchery)
 
+/** The pool, however slow the computer is. */
+const full = (stand: Stand.Stand, hatchery: Process.Running) =>
+  Effect.mapError(
+    stand.pool(5 * 60_000),
+    ({ message }) => new HarnessError({ message: `${message}\n${lastWords(hatchery)}` })
+  )
+
 /** How a job ended, by its last status and what brought it there. */
 const endOf = ({ status, history }: Cds.Job): string => `${status}, ${history.at(-1)?.why}`
 
@@ -125,7 +132,7 @@ real("the hatchery killed at random", Go.goMissing(), () => {
           Effect.gen(function* () {
             const hatchery = yield* stand.hatchery
             const all = yield* allFinal(stand, hatchery)
-            yield* stand.pool()
+            yield* full(stand, hatchery)
             return all
           })
         )
