@@ -180,6 +180,18 @@ describe("2 a V1 job", () => {
     }).pipe(seeded("late booking"))
   )
 
+  it.effect("is left alone when it is looked at once more and another machine is being made ready for it", () =>
+    Effect.gen(function* () {
+      const scene = yield* ready({ behaviour: () => ({ startMs: 8 * 60_000 }) })
+      yield* scene.vcenter.inject({ _tag: "GuestFails", how: "ToolsNever" })
+      const id = yield* orderV1(scene, { model: asCode })
+      yield* TestClock.adjust("30 minutes")
+      const about = callsAbout(scene, id)
+      assert.strictEqual(about.filter((call) => call === "DELETE book").length, 1)
+      assert.strictEqual((yield* jobOf(scene, id)).status, "Success")
+    }).pipe(seeded("looked at once more"))
+  )
+
   it.effect("that CDS does not find while its machine boots loses that, and is released when it is found again", () =>
     Effect.gen(function* () {
       const scene = yield* ready({ settings: { times: { ...defaultTimes, reaperIntervalMs: 5_000 } } })
