@@ -28,12 +28,11 @@ export const sections: ReadonlyArray<Section> = [
     "spawn.test.ts",
     "cds.test.ts",
     "cds/jobs.test.ts",
-    "cds/hatcheries.test.ts",
-    "cds/handover.test.ts"
+    "cds/hatcheries.test.ts"
   ),
   section("03", "3", "Configuration", "settings.test.ts"),
   section("04", "4", "Worker models", "vsphere.test.ts", "v1.test.ts", "cds/jobs.test.ts"),
-  section("05", "5", "Annotations", "cds/handover.test.ts"),
+  section("05", "5", "Annotations", "cds/hatcheries.test.ts"),
   section("06.1", "6.1", "Initialization", "hatchery.test.ts", "settings.test.ts"),
   section(
     "06.2",

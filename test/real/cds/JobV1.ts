@@ -16,7 +16,11 @@ interface RunJob {
   readonly status: string
   readonly worker_name?: string
   readonly hatchery_name?: string
+  /** Once it is over; before, they are asked for by themselves. */
+  readonly spawninfos?: Infos
 }
+
+type Infos = ReadonlyArray<{ readonly user_message: string }> | null
 
 interface NodeRun {
   readonly id: number
@@ -63,8 +67,8 @@ export const run = (api: Api, project: string, name: string, order: OrderV1): Ef
         worker: worker_name,
         hatchery: hatchery_name
       })),
-      infos: Effect.map(api.ask<ReadonlyArray<{ readonly user_message: string }> | null>("GET", infos), (all) =>
-        (all ?? []).map(({ user_message }) => user_message)
+      infos: Effect.map(Effect.all([api.ask<Infos>("GET", infos), job]), ([present, { spawninfos }]) =>
+        (spawninfos ?? present ?? []).map(({ user_message }) => user_message)
       ),
       logs: Job.logs(api, `/project/${project}/workflows/${name}/nodes/${node.id}/job/${id}/links`),
       stop: Effect.asVoid(api.ask("POST", `${runs}/${num}/stop`))
