@@ -15,10 +15,9 @@ import (
 const breath = 20 * time.Millisecond
 
 // calmCollector hears for a property collector, and passes on what it heard when somebody waits for updates: all changes of an object as one, each
-// property once. The simulator's own reads everything that its filters reach anew for each single change that it is told, and a clone has
-// some fifty: with twenty machines that alone took a second of processor time. What no filter can reach it does not pass on: the task
-// manager's list, and the views of other sessions, each of which changes with each new machine for as long as its session lives, its client
-// gone or not.
+// property once. The simulator's own reads everything that its filters reach anew for each single change that it is told, and a machine's
+// life has some forty. What no filter can reach it does not pass on: the task manager's list, and the views of other sessions, each of which
+// changes with each new machine for as long as its session lives, its client gone or not.
 type calmCollector struct {
 	*simulator.PropertyCollector
 
