@@ -92,12 +92,11 @@ const pool = (cds: RealCds.RealCds, vcenter: Vcenter.Vcenter, number: number, wi
     return Effect.timeoutOrElse(wait, { duration: withinMs, orElse: () => late })
   })
 
-/** Waits for the job's end, which must be a good one by this hatchery's worker. Answers what its steps printed. */
+/** Waits for the job's end, which must be a good one by this hatchery's worker. */
 export const succeeds = Effect.fnUntraced(function* ({ cds }: RealStand, job: Job, withinMs = 120_000) {
   const { status, hatchery } = yield* job.until(["Success", "Fail", "Stopped", "Skipped", "Cancelled"], withinMs)
   const told = (yield* job.infos).join("\n")
   assert.deepStrictEqual({ status, hatchery }, { status: "Success", hatchery: cds.hatchery }, told)
-  return (yield* job.logs).join("\n")
 })
 
 /** What must hold after every story: the pool is full, nothing else of ours is left, CDS lists no worker, other people's machines are as before. */

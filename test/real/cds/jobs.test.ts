@@ -4,6 +4,8 @@ import { Effect } from "effect"
 import * as Vcenter from "../harness/Vcenter.ts"
 import type { Job } from "./Job.ts"
 import * as RealStand from "./RealStand.ts"
+import { keep, record } from "./Recording.ts"
+import { replay } from "./Replay.ts"
 import { realCds, shared } from "./suite.ts"
 
 const minutes = (count: number) => count * 60_000
@@ -28,6 +30,9 @@ const registered = ({ cds, vcenter }: RealStand.RealStand, name: string) =>
     return yield* cds.modelV1(name)
   })
 
+const recorded = ({ cds, tap }: RealStand.RealStand) =>
+  record({ name: cds.hatchery, region: cds.region, groups: [cds.group] }, tap.exchanges)
+
 realCds("Rookery at the real CDS", () => {
   const started = shared(RealStand.start)
 
@@ -38,10 +43,13 @@ realCds("Rookery at the real CDS", () => {
         const stand = yield* started
         yield* stand.hatchery()
         const [ready] = yield* stand.pool(1)
-        yield* stand.tap.forget
+        const earlier = stand.tap.exchanges.length
         const job = yield* stand.cds.runV2Job({ script: "echo from $(hostname), $((1000 + 1))" })
-        assert.include(yield* RealStand.succeeds(stand, job), `from ${ready?.name}, 1001`)
-        const passed = stand.tap.exchanges.map(({ method, path, status }) => `${method} ${path} ${status}`)
+        yield* RealStand.succeeds(stand, job)
+        yield* job.printed(`from ${ready?.name}, 1001`)
+        const passed = stand.tap.exchanges
+          .slice(earlier)
+          .map(({ method, path, status }) => `${method} ${path} ${status}`)
         const of = `/v2/queue/${stand.cds.region}/job/${job.id}`
         for (const expected of [
           `POST ${of}/hatchery/take 200`,
@@ -70,7 +78,8 @@ realCds("Rookery at the real CDS", () => {
           script: "echo from $(hostname), $((1000 + 2))",
           requirements: [{ model: `${stand.cds.pathOf("debian")}@master` }]
         })
-        assert.include(yield* RealStand.succeeds(stand, job), `from ${ready?.name}, 1002`)
+        yield* RealStand.succeeds(stand, job)
+        yield* job.printed(`from ${ready?.name}, 1002`)
         yield* RealStand.nothingLeft(stand, 1)
       }).pipe(Effect.scoped),
     minutes(4)
@@ -87,7 +96,8 @@ realCds("Rookery at the real CDS", () => {
           script: "echo from $(hostname), $((1000 + 3))",
           requirements: [{ binary: "bash" }]
         })
-        assert.include(yield* RealStand.succeeds(stand, job), `from ${ready?.name}, 1003`)
+        yield* RealStand.succeeds(stand, job)
+        yield* job.printed(`from ${ready?.name}, 1003`)
         yield* RealStand.nothingLeft(stand, 1)
       }).pipe(Effect.scoped),
     minutes(4)
@@ -108,10 +118,23 @@ realCds("Rookery at the real CDS", () => {
           script: "echo $((1000 + 4))",
           requirements: [{ model: `${stand.cds.group}/debian-v1` }]
         })
-        assert.include(yield* RealStand.succeeds(stand, job), "1004")
+        yield* RealStand.succeeds(stand, job)
+        yield* job.printed("1004")
         yield* RealStand.nothingLeft(stand, 0)
       }).pipe(Effect.scoped),
     minutes(4)
+  )
+
+  it.live(
+    "hears from the real API what the simulated one says, in status and shape",
+    () =>
+      Effect.gen(function* () {
+        const recording = recorded(yield* started)
+        assert.isNotEmpty(recording.story)
+        if (process.env["ROOKERY_RECORD"] !== undefined) keep(recording)
+        assert.deepStrictEqual(yield* replay(recording), [])
+      }),
+    minutes(2)
   )
 
   it.live(
@@ -121,21 +144,22 @@ realCds("Rookery at the real CDS", () => {
         const stand = yield* started
         yield* stand.hatchery({ number: 0, maxWorker: 3 })
         yield* stand.pool(0)
-        yield* stand.tap.forget
+        const earlier = stand.tap.exchanges.length
         const machines = yield* counted(stand)
         const orders = Array.from({ length: 10 }, (_, index) => ({ script: `sleep 2; echo job $((2000 + ${index}))` }))
         const jobs = yield* stand.cds.runV2Jobs(orders)
         const serve = (job: Job, index: number) =>
-          Effect.map(RealStand.succeeds(stand, job, minutes(5)), (printed) =>
-            assert.include(printed, `job ${2000 + index}`)
-          )
+          Effect.andThen(RealStand.succeeds(stand, job, minutes(5)), job.printed(`job ${2000 + index}`))
         yield* Effect.forEach(jobs, serve, { concurrency: "unbounded" })
         assert.strictEqual(machines.most, 3)
-        const workers = stand.tap.exchanges.flatMap(({ path, status }) =>
-          status === 200 ? (/\/job\/([\w-]+)\/worker\/take$/.exec(path)?.[1] ?? []) : []
-        )
+        const workers = stand.tap.exchanges
+          .slice(earlier)
+          .flatMap(({ path, status }) =>
+            status === 200 ? (/\/job\/([\w-]+)\/worker\/take$/.exec(path)?.[1] ?? []) : []
+          )
         assert.deepStrictEqual(workers.toSorted(), jobs.map(({ id }) => id).toSorted())
         yield* RealStand.nothingLeft(stand, 0)
+        assert.deepStrictEqual(yield* replay(recorded(stand)), [])
       }).pipe(Effect.scoped),
     minutes(7)
   )

@@ -4,7 +4,7 @@ import type { Scope } from "effect"
 import { since } from "./Job.ts"
 import type { AnyJob } from "./Job.ts"
 import type { State } from "./State.ts"
-import { deleteSilentServices, passV1 } from "./v1/Clockwork.ts"
+import { deleteEndedJobs, deleteSilentServices, passV1 } from "./v1/Clockwork.ts"
 
 /** A job that its hatchery neither started nor gave back returns to the queue. */
 const endScheduling = (state: State, now: number): void => {
@@ -56,7 +56,7 @@ const every = (periodMs: number, pass: (now: number) => void): Effect.Effect<voi
 
 /** Starts the passes; they end with the scope. */
 export const runClockwork = (state: State): Effect.Effect<void, never, Scope.Scope> => {
-  const { jobPassMs, cleanPassMs, passV1Ms, servicePassMs } = state.options.timings
+  const { jobPassMs, cleanPassMs, passV1Ms, endedPassMs, servicePassMs } = state.options.timings
   return Effect.all(
     [
       every(jobPassMs, (now) => {
@@ -67,6 +67,7 @@ export const runClockwork = (state: State): Effect.Effect<void, never, Scope.Sco
       }),
       every(cleanPassMs, () => deleteDisabledWorkers(state)),
       every(passV1Ms, (now) => passV1(state, now)),
+      every(endedPassMs, () => deleteEndedJobs(state)),
       every(servicePassMs, (now) => deleteSilentServices(state, now))
     ],
     { discard: true }

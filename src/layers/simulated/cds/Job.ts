@@ -68,6 +68,8 @@ export interface JobRecord extends AnyJob {
   readonly memory: string
   readonly flavor: string
   scheduledAt: number | undefined
+  /** What its worker told last of its steps; null before. */
+  steps: unknown
   /** A take holds the job until then. */
   lockedUntil: number
 }
@@ -116,26 +118,31 @@ export const jobToWire = (job: JobRecord, style: Switches["runsOn"]) => ({
   ...(job.startedAt === undefined ? {} : { started: iso(job.startedAt) }),
   job: {
     name: job.jobName,
-    steps: [{ id: "step-0", run: "make" }],
+    steps: [{ run: "make" }],
     region: job.region,
     "runs-on": runsOn(job, style)
   },
   worker_name: job.workerName,
   hatchery_name: job.hatcheryName,
-  steps_status: null,
+  steps_status: job.steps,
   user_id: "",
   username: "jane",
   admin_mfa: false,
   region: job.region,
   model_type: job.model.type,
   model_osarch: job.model.osArch,
-  initiator: { user_id: "", user: null, vcs: "", vcs_username: "", is_admin_with_mfa: false }
+  initiator: {
+    user_id: "",
+    user: { username: "jane", email: "jane@example.com" },
+    vcs: "",
+    vcs_username: "",
+    is_admin_with_mfa: false
+  }
 })
 
 /** The model frozen in the run (cds-contract 7.2). */
 export const modelToWire = ({ name, type, osArch, image, ...more }: JobModel) => ({
   name,
-  description: "",
   osarch: osArch,
   type,
   spec: { image, ...Object.fromEntries(Object.entries(more).filter(([, value]) => value !== "")) }

@@ -73,6 +73,7 @@ export const jobOf = (order: JobOrder, made: NewJob): JobRecord => ({
   workerName: "",
   workerId: undefined,
   scheduledAt: undefined,
+  steps: null,
   startedAt: undefined,
   releases: 0,
   lockedUntil: 0,

@@ -17,6 +17,7 @@ import type { Fault, Switches } from "./Knobs.ts"
 import { jobOf } from "./Order.ts"
 import type { JobOrder } from "./Order.ts"
 import { makePipeline, markAbandoned } from "./Pipeline.ts"
+import { errandRoutes } from "./routes/errands.ts"
 import { hatcheryRoutes } from "./routes/hatchery.ts"
 import { queueRoutes } from "./routes/queue.ts"
 import { hatcheryRoutesV1 } from "./routes/v1/hatchery.ts"
@@ -195,6 +196,7 @@ const routes = [
   ...hatcheryRoutes,
   ...queueRoutes,
   ...workerRoutes,
+  ...errandRoutes,
   ...hatcheryRoutesV1,
   ...queueRoutesV1,
   ...workerRoutesV1,

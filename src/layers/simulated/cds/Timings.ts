@@ -26,6 +26,8 @@ export interface Timings {
   readonly modelBookingMs: number
   /** Period of the passes over V1 jobs and workers (4.7, 6.2). */
   readonly passV1Ms: number
+  /** Period of the pass that deletes V1 jobs that have ended. A real API draws it at its start, from one to nine seconds. */
+  readonly endedPassMs: number
   /** A V1 service without a heartbeat for this long is deleted (3), and how often it is looked for. */
   readonly serviceSilenceMs: number
   readonly servicePassMs: number
@@ -45,6 +47,7 @@ export const defaultTimings: Timings = {
   bookingMs: 120_000,
   modelBookingMs: 360_000,
   passV1Ms: 10_000,
+  endedPassMs: 5_000,
   serviceSilenceMs: 180_000,
   servicePassMs: 30_000
 }

@@ -85,7 +85,7 @@ beat() {
   case $status in 401 | 410) return 1 ;; esac
   [ "$side" = v1 ] || return 0
   ask "$queue/infos" "$session"
-  case $status in 200) [ "$(text_of "$(flat <"$work/body")" status)" = Building ] ;; esac
+  case $status in 403) return 1 ;; 200) [ "$(text_of "$(flat <"$work/body")" status)" = Building ] ;; esac
 }
 
 must signin "$consumer/signin" "$token" '{"BinaryCapabilities":["git"],"Version":"simulated","OS":"linux","Arch":"amd64"}'

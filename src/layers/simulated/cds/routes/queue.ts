@@ -1,11 +1,12 @@
 /** The V2 queue: list, read, take, release, info (cds-contract 4.5, 5.2). */
 import { Clock, Effect, Schema } from "effect"
 import { isFinal } from "../../../../schema/Job.ts"
-import { bodyOf, grantedHatchery, jobOf, listOrNull, wireOf } from "../Call.ts"
+import { bodyOf, grantedHatchery, isWorkerCall, jobOf, listOrNull, wireOf } from "../Call.ts"
 import type { Call, Route } from "../Call.ts"
 import { json, noContent } from "../Exchange.ts"
 import { modelToWire, statusAt } from "../Job.ts"
 import { refuse } from "../Refusal.ts"
+import { workerAndJob } from "./worker.ts"
 
 const list = Effect.fnUntraced(function* (call: Call) {
   const hatchery = yield* grantedHatchery(call)
@@ -27,7 +28,12 @@ const list = Effect.fnUntraced(function* (call: Call) {
   )
 })
 
+/** A worker may read its own job. */
 const read = Effect.fnUntraced(function* (call: Call) {
+  if (isWorkerCall(call)) {
+    const { job } = yield* workerAndJob(call)
+    return json({ runjob: wireOf(call, job), model: modelToWire(job.model) })
+  }
   const hatchery = yield* grantedHatchery(call)
   const job = yield* jobOf(call)
   if (job.region !== hatchery.region) return yield* refuse("forbidden", "the job is in another region")

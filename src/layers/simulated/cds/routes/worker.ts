@@ -74,7 +74,7 @@ const signin = Effect.fnUntraced(function* (call: Call) {
 })
 
 /** The worker of the call and its job, which must be the one of the path. */
-const workerAndJob = Effect.fnUntraced(function* (call: Call) {
+export const workerAndJob = Effect.fnUntraced(function* (call: Call) {
   const worker = yield* workerOf(call)
   const job = yield* jobOf(call)
   if (worker.jobId !== job.id || call.params["region"] !== job.region) return yield* refuse("forbidden")
@@ -96,7 +96,7 @@ const take = Effect.fnUntraced(function* (call: Call) {
   call.state.tell(job, "info", `worker ${worker.name} took the job`, call.now)
   call.state.changeStatus(job, "Building", call.now, "worker take")
   return json({
-    runjob: wireOf(call, job),
+    run_job: wireOf(call, job),
     simulation: simulationOf(job, call.state.options.timings.workerBeatMs)
   })
 })
@@ -144,12 +144,20 @@ const signout = Effect.fnUntraced(function* (call: Call) {
   return noContent
 })
 
+/** How far a worker is in its job. */
+const step = Effect.fnUntraced(function* (call: Call) {
+  const { job } = yield* workerAndJob(call)
+  job.steps = yield* bodyOf(call, Schema.Unknown)
+  return noContent
+})
+
 const job = "/v2/queue/:region/job/:id"
 
 export const workerRoutes: ReadonlyArray<Route> = [
   { method: "GET", pattern: "/download/worker/:os/:arch", handler: download },
   { method: "POST", pattern: `${job}/worker/signin`, handler: signin },
   { method: "POST", pattern: `${job}/worker/take`, handler: take },
+  { method: "POST", pattern: `${job}/step`, handler: step },
   { method: "POST", pattern: `${job}/worker/refresh`, handler: refresh },
   { method: "POST", pattern: `${job}/result`, handler: result },
   { method: "POST", pattern: `${job}/worker/signout`, handler: signout }

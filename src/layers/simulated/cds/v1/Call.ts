@@ -44,7 +44,7 @@ export const isWorkerCall = (call: Call): boolean => {
 /** The job of the path: 403 for one that is not there, as for one of other people (cds-contract 4.3). */
 const jobOf = (call: Call): Effect.Effect<JobRecordV1, Refusal> => {
   const job = call.state.v1.job(call.params["id"] ?? "", call.now)
-  return job === undefined ? Effect.fail(refuse("forbidden", "no such job")) : Effect.succeed(job)
+  return job === undefined ? Effect.fail(refuse("forbidden")) : Effect.succeed(job)
 }
 
 export const sharesGroup = ({ groups }: ConsumerRecord, job: JobRecordV1): boolean =>

@@ -12,11 +12,10 @@ const passWorkers = ({ v1, options }: State, now: number): void => {
   }
 }
 
-/** A job without its worker's row: one that was building has failed, and one that has ended is deleted. */
+/** A job that was building and is without its worker's row has failed. */
 const passJob = (state: State, job: JobRecordV1, now: number): void => {
   state.v1.endBooking(job, now)
   if (job.workerId !== undefined && state.v1.workers.has(job.workerId)) return
-  if (isFinal(job.status)) job.gone = true
   if (job.status !== "Building") return
   state.v1.say(job, "MsgSpawnInfoJobFailedCauseByWorkerLost", [job.id], now)
   state.changeStatus(job, "Fail", now, "worker lost")
@@ -25,6 +24,11 @@ const passJob = (state: State, job: JobRecordV1, now: number): void => {
 export const passV1 = (state: State, now: number): void => {
   passWorkers(state, now)
   for (const job of state.v1.jobs.values()) if (!job.gone) passJob(state, job, now)
+}
+
+/** A job that has ended has no row any more, whatever becomes of its worker (docs/cds-protocol.md). */
+export const deleteEndedJobs = ({ v1 }: State): void => {
+  for (const job of v1.jobs.values()) if (isFinal(job.status)) job.gone = true
 }
 
 export const deleteSilentServices = ({ v1, options }: State, now: number): void => {

@@ -28,43 +28,68 @@ export const statusOnWire = (job: JobRecordV1): string => (job.status === "Sched
 
 const optional = (name: string, value: string) => (value === "" ? {} : { [name]: value })
 
-/** `ids` are those of its project and its groups. */
+const action = (id: number, name: string, type: string) => ({
+  id,
+  name,
+  type,
+  description: "",
+  enabled: true,
+  deprecated: false,
+  optional: false,
+  always_executed: false
+})
+
+/** `ids` are those of its project and its groups. The hatchery is told from when its worker has the job: before, `bookedby` is all there is. */
 export const jobToWire = (
   job: JobRecordV1,
-  ids: { readonly project: number; readonly group: (name: string) => number }
+  ids: { readonly project: number; readonly group: (name: string) => number },
+  now: number
 ) => ({
   project_id: ids.project,
   id: Number(job.id),
   workflow_node_run_id: Number(job.id),
   job: {
     pipeline_action_id: Number(job.id),
+    pipeline_stage_id: Number(job.id),
     enabled: true,
+    last_modified: Math.floor(job.queuedAt / 1000),
     action: {
-      name: job.jobName,
+      ...action(Number(job.id), job.jobName, "Joined"),
+      parameters: null,
       requirements: job.requirements.map(({ name, type, value }) => ({ id: 0, action_id: 0, name, type, value })),
-      actions: [{ name: "Script", parameters: [{ name: "script", type: "text", value: "make" }] }]
+      actions: [
+        {
+          ...action(1, "Script", "Builtin"),
+          requirements: null,
+          parameters: [{ id: 1, name: "script", type: "text", value: "make", description: "" }]
+        }
+      ]
     },
-    ...optional("worker_name", job.workerName),
-    ...optional("worker_id", job.workerId ?? "")
+    warnings: null,
+    step_status: null,
+    reason: "",
+    worker_name: job.workerName,
+    worker_id: job.workerId ?? ""
   },
   parameters: [],
   status: statusOnWire(job),
   retry: 0,
   queued: iso(job.queuedAt),
+  queued_seconds: Math.floor((now - job.queuedAt) / 1000),
   start: job.startedAt === undefined ? "0001-01-01T00:00:00Z" : iso(job.startedAt),
   done: "0001-01-01T00:00:00Z",
-  model: job.workerModel,
+  spawninfos: null,
+  ...optional("model", job.workerModel),
   ...optional("model_type", job.modelType),
   ...optional("region", job.region),
   bookedby: job.booking === undefined ? {} : { name: job.booking.name, id: job.booking.serviceId },
   exec_groups: job.execGroups.map((name) => ({ id: ids.group(name), name })),
   header: {
-    "X-B3-Sampled": "1",
     "X-Workflow-Run": String(job.runNumber),
     "X-Workflow": job.workflowName,
     "X-Project-Key": job.projectKey
   },
-  ...optional("hatchery_name", job.hatcheryName),
+  ...optional("hatchery_name", job.startedAt === undefined ? "" : job.hatcheryName),
   ...optional("worker_name", job.workerName)
 })
 
@@ -77,6 +102,18 @@ export const bookedToWire = (job: JobRecordV1) => ({
   node_run_name: job.workflowName,
   node_run_id: Number(job.id),
   job_name: job.jobName
+})
+
+/** What the answer to a worker's take says beside the job, in Go's own spelling. */
+export const takenToWire = (job: JobRecordV1) => ({
+  ProjectKey: job.projectKey,
+  WorkflowName: job.workflowName,
+  WorkflowID: 1,
+  RunID: Number(job.id),
+  Number: job.runNumber,
+  SubNumber: 0,
+  NodeRunName: job.workflowName,
+  Secrets: []
 })
 
 /** Go's zero time in Unix seconds, which is what the API sends for a job that has not started. */

@@ -63,14 +63,13 @@ export const modelToWire = (model: ModelRecord, groupId: number) => {
     name: draft.name,
     description: "",
     type: draft.type,
-    image: "",
     disabled: draft.disabled,
     restricted: draft.restricted,
     group_id: groupId,
     group: { id: groupId, name: draft.group },
     registered_os: model.registeredOs ?? null,
     registered_arch: model.registeredArch ?? null,
-    registered_capabilities: model.capabilities,
+    registered_capabilities: model.capabilities.map((one) => ({ id: 0, action_id: 0, ...one })),
     need_registration: model.needRegistration,
     check_registration: model.checkRegistration,
     last_registration: time(model.lastRegistrationAt),
@@ -81,6 +80,8 @@ export const modelToWire = (model: ModelRecord, groupId: number) => {
     date_last_spawn_err: last === undefined ? null : iso(last.at),
     is_deprecated: draft.deprecated,
     is_official: false,
+    created_by: { username: "jane", fullname: "Jane", email: "jane@example.com" },
+    model_docker: {},
     model_virtual_machine: filled({
       image: draft.image,
       flavor: draft.flavor,
@@ -123,7 +124,6 @@ export interface ModelAsCode {
 /** Its password is what the repository says, which is not clear text, unless the secrets are asked for. */
 export const modelAsCodeToWire = (model: ModelAsCode, withSecrets: boolean) => ({
   name: model.name,
-  description: "",
   osarch: model.osArch,
   type: model.type,
   spec: filled({

@@ -31,13 +31,13 @@ export interface ServiceRecord {
 export const serviceToWire = (service: ServiceRecord) => ({
   id: service.id,
   name: service.consumer.name,
-  consumer_id: service.consumer.id,
   type: "hatchery",
   http_url: service.httpUrl,
   config: service.config,
   public_key: service.publicKey,
   last_heartbeat: iso(service.lastHeartbeatAt),
-  monitoring_status: { now: iso(service.lastHeartbeatAt), lines: service.statusLines },
+  // Only a heartbeat tells it, and the signin that this goes with begins without one.
+  monitoring_status: { now: "0001-01-01T00:00:00Z", lines: null },
   version: "",
   up_to_date: false,
   region: service.region,

@@ -25,7 +25,9 @@ export const runV1 = Effect.fnUntraced(function* (
   const plan = yield* Effect.flatMap(asked("take", post(`${job}/take`, session, {})), planOf)
   const beat = Effect.gen(function* () {
     if ((yield* post("/worker/refresh", session, {})).status === 401) return false
-    const { body } = yield* get(`${job}/infos`, session)
+    const { body, status } = yield* get(`${job}/infos`, session)
+    // Its row is gone. A real worker, which looks each five seconds, sees the end before that as a rule.
+    if (status === 403) return false
     return Option.match(decodeInfos(body), { onNone: () => true, onSome: (infos) => infos.status === "Building" })
   })
   const finished = yield* endure(plan, beat, behaviour)

@@ -22,7 +22,7 @@ export const workerToWire = (worker: WorkerRecordV1, modelName: string | undefin
   name: worker.name,
   lastbeat: iso(worker.lastBeatAt),
   model_id: worker.modelId ?? null,
-  model_name: modelName ?? null,
+  model_name: modelName ?? "",
   job_run_id: worker.jobId === "" ? null : Number(worker.jobId),
   status: worker.status,
   hatchery_id: worker.hatcheryId ?? null,

@@ -56,7 +56,9 @@ it.effect(
         password: "{{.secrets.vsphere_password}}"
       })
       assert.deepInclude(open, { need_registration: false, registered_os: "linux", registered_arch: "amd64" })
-      assert.deepStrictEqual(open.registered_capabilities, [{ name: "git", type: "binary", value: "git" }])
+      assert.deepStrictEqual(open.registered_capabilities, [
+        { id: 0, action_id: 0, name: "git", type: "binary", value: "git" }
+      ])
       const [secret] = (yield* it.call("GET", `${url}/secret`)).body
       assert.deepInclude(secret, { name: "secrets.vsphere_password", value: "hush" })
       assert.strictEqual((yield* it.call("GET", "/worker/model/shared.infra/open/secret")).text, "[]")

@@ -64,7 +64,14 @@ const signin = Effect.fnUntraced(function* (call: Call) {
     {
       api_url: state.apiUrl,
       token: session.token,
-      user: { id: "00000000-0000-4000-8000-000000000000", username: "jane", fullname: "Jane", ring: "MAINTAINER" },
+      user: {
+        id: "00000000-0000-4000-8000-000000000000",
+        created: "2026-01-01T00:00:00Z",
+        username: "jane",
+        fullname: "Jane",
+        ring: "MAINTAINER",
+        groups: null
+      },
       service: serviceToWire(service)
     },
     {

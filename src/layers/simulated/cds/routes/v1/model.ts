@@ -4,7 +4,7 @@ import { bodyOf, hatcheryOf, listOrNull } from "../../Call.ts"
 import type { Call, Route } from "../../Call.ts"
 import { json, noContent } from "../../Exchange.ts"
 import { refuse } from "../../Refusal.ts"
-import { serviceOf } from "../../v1/Call.ts"
+import { serviceOf, workerOf } from "../../v1/Call.ts"
 import { modelAsCodeToWire, modelToWire, secretsToWire, sharedInfra } from "../../v1/Model.ts"
 import type { ModelRecord } from "../../v1/Model.ts"
 
@@ -20,6 +20,12 @@ const enabled = Effect.fnUntraced(function* (call: Call) {
     .toSorted((a, b) => (a.draft.name < b.draft.name ? -1 : 1))
     .map((model) => wireOf(call, model))
   return json(listOrNull(models, switches.nullLists))
+})
+
+/** A worker that registers its model reads all of them. */
+const all = Effect.fnUntraced(function* (call: Call) {
+  yield* workerOf(call)
+  return json([...call.state.v1.models.values()].map((model) => wireOf(call, model)))
 })
 
 /** The hatchery that calls and the model of the path: 404 when there is none. */
@@ -74,6 +80,7 @@ const asCode = Effect.fnUntraced(function* (call: Call) {
 const model = "/worker/model/:group/:name"
 
 export const modelRoutesV1: ReadonlyArray<Route> = [
+  { method: "GET", pattern: "/worker/model", handler: all },
   { method: "GET", pattern: "/worker/model/enabled", handler: enabled },
   { method: "GET", pattern: model, handler: read },
   { method: "GET", pattern: `${model}/secret`, handler: secret },

@@ -7,13 +7,13 @@ import { json, noContent } from "../../Exchange.ts"
 import { simulationOf } from "../../Job.ts"
 import { refuse } from "../../Refusal.ts"
 import { consumerOf, isWorkerCall, readableJob, serviceAndJob, sharesGroup, workerAndJob } from "../../v1/Call.ts"
-import { bookedToWire, jobToWire, statusOnWire } from "../../v1/Job.ts"
+import { bookedToWire, jobToWire, statusOnWire, takenToWire } from "../../v1/Job.ts"
 import type { JobRecordV1 } from "../../v1/Job.ts"
 
 const modelTypes = ["docker", "host", "openstack", "vsphere"]
 
-const wireOf = ({ state: { v1 } }: Call, job: JobRecordV1) =>
-  jobToWire(job, { project: v1.projects.of(job.projectKey), group: (name) => v1.groups.of(name) })
+const wireOf = ({ state: { v1 }, now }: Call, job: JobRecordV1) =>
+  jobToWire(job, { project: v1.projects.of(job.projectKey), group: (name) => v1.groups.of(name) }, now)
 
 /** Booked jobs are left out for a hatchery; a consumer whose service was deleted sees them. */
 const list = Effect.fnUntraced(function* (call: Call) {
@@ -134,8 +134,11 @@ const take = Effect.fnUntraced(function* (call: Call) {
   state.v1.say(job, "MsgSpawnInfoJobTakenWorkerVersion", [worker.name, worker.version, worker.os, worker.arch], now)
   state.changeStatus(job, "Building", now, "worker take")
   const simulation = simulationOf(job, state.options.timings.workerBeatMs)
-  return json({ node_job_run: wireOf(call, job), secrets: [], ...bookedToWire(job), simulation })
+  return json({ ...takenToWire(job), NodeJobRun: wireOf(call, job), simulation })
 })
+
+/** How far a worker is in its job; nothing here asks for it. */
+const step = (call: Call) => Effect.as(workerAndJob(call), noContent)
 
 const job = "/queue/workflows/:id"
 
@@ -146,5 +149,6 @@ export const queueRoutesV1: ReadonlyArray<Route> = [
   { method: "DELETE", pattern: `${job}/book`, handler: release },
   { method: "POST", pattern: `${job}/spawn/infos`, handler: spawnInfos },
   { method: "POST", pattern: `${job}/result`, handler: result },
-  { method: "POST", pattern: `${job}/take`, handler: take }
+  { method: "POST", pattern: `${job}/take`, handler: take },
+  { method: "POST", pattern: `${job}/step`, handler: step }
 ]
