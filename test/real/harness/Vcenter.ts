@@ -67,10 +67,13 @@ export interface Vcenter {
   ) => Effect.Effect<Seen, HarnessError>
 }
 
+/** Answers the program's path. */
+export const build: Effect.Effect<string, HarnessError> = Go.build(folder, "vcenter")
+
 /** Builds the program where needed and starts it with these flags. It ends with the scope, its guests' processes and files with it. */
 export const start = (flags: ReadonlyArray<string> = []): Effect.Effect<Vcenter, HarnessError, Scope.Scope> =>
   Effect.gen(function* () {
-    const binary = yield* Go.build(folder, "vcenter")
+    const binary = yield* build
     const scratch = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "rookery-vcenter-"))),
       (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
