@@ -97,6 +97,8 @@ class Recorder {
   readonly #names = new Map<string, string>()
   readonly #sessions = new Map<string, string>()
   readonly #models = new Map<number, string>()
+  /** Tokens of sessions that were signed out. */
+  readonly #ended = new Set<string>()
   /** What was asked since something last changed. */
   readonly #again = new Set<string>()
   #start: number | undefined
@@ -108,13 +110,16 @@ class Recorder {
 
   hear(exchange: Exchange): void {
     const { method, path, status, answer, answerHeaders } = exchange
+    const token = bearer(exchange)
+    // What crosses the end of its session, and what the API fails at, may be answered otherwise the next time.
+    if (status >= 500 || this.#ended.has(token)) return
+    if (path.endsWith("/signout")) this.#ended.add(token)
     const date = Date.parse(answerHeaders.date ?? "") / 1000
     this.#start ??= date
     const at = date - this.#start
     const body = json(answer)
     if (status === 200) this.#happenings(at, method, path, body)
     if (status === 403) this.#deleted(at, path)
-    const token = bearer(exchange)
     const by = this.#sessions.get(token) ?? this.#claims(token)
     const asked = this.#name(path)
     const key = `${method} ${kindOf(asked)} ${status} to ${askerOf(by)}`

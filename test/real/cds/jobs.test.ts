@@ -113,7 +113,7 @@ realCds("Rookery at the real CDS", () => {
         const { nb_spawn_err, registered_capabilities } = yield* registered(stand, "debian-v1")
         assert.strictEqual(nb_spawn_err, 0)
         const capabilities = (registered_capabilities ?? []).map(({ type, value }) => `${type} ${value}`)
-        assert.include(capabilities, "binary bash")
+        assert.include(capabilities, "binary git")
         const job = yield* stand.cds.runV1Job({
           script: "echo $((1000 + 4))",
           requirements: [{ model: `${stand.cds.group}/debian-v1` }]
