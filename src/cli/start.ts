@@ -1,5 +1,5 @@
 /** `rookery start hatchery:vsphere`: the service, as the CDS engine is started. */
-import { Effect, Fiber, Layer } from "effect"
+import { Config as Environment, Effect, Fiber, Layer } from "effect"
 import { Argument, Command } from "effect/cli"
 import { Hatchery } from "../actors/Hatchery.ts"
 import * as NodeCdsHttp from "../layers/cds/NodeCdsHttp.ts"
@@ -47,31 +47,39 @@ const limit = Effect.fnUntraced(function* (drainMs: number) {
 })
 
 /** The hatchery runs in a fiber of its own, so that a signal is heard here first: the limit counts from then. */
-const service = Effect.gen(function* () {
+const running = Effect.gen(function* () {
   const { run } = yield* Hatchery
   const { cds, vsphere, times } = yield* Settings
   yield* Effect.logInfo(`rookery ${version} starts as "${cds.name}"`).pipe(
     Effect.annotateLogs({ cds: cds.apiUrl, vcenter: vsphere.endpoint, pid: process.pid })
   )
-  const running = yield* Effect.forkDetach(run)
+  const fiber = yield* Effect.forkDetach(run)
   const stop = Effect.gen(function* () {
     yield* Effect.logInfo("told to stop: no new job is taken, what is in between finishes")
     yield* Effect.forkDetach(limit(times.drainMs))
-    yield* Fiber.interrupt(running)
+    yield* Fiber.interrupt(fiber)
     yield* Effect.logInfo("stopped")
   })
-  return yield* Effect.onInterrupt(Fiber.join(running), () => stop)
+  return yield* Effect.onInterrupt(Fiber.join(fiber), () => stop)
 })
 
 const start = Effect.fnUntraced(function* (path: string) {
   const config = yield* ConfigFile.load(path)
-  return yield* Effect.provide(service, layerOf(config))
+  return yield* Effect.provide(running, layerOf(config))
 })
+
+const services = ["hatchery:vsphere"] as const
+
+/** The CDS engine takes what to start from the environment as well (cds-contract.md 1.1). */
+const service = Argument.Literals("service", services).pipe(
+  Argument.withDescription("What to start; CDS_SERVICE where it is absent"),
+  Argument.withFallbackConfig(Environment.Literals(services, "CDS_SERVICE"))
+)
 
 export const startCommand = Command.make(
   "start",
   {
-    service: Argument.Literals("service", ["hatchery:vsphere"]).pipe(Argument.withDescription("What to start")),
+    service,
     config: configFlag
   },
   ({ config }) => start(config)

@@ -15,10 +15,12 @@ const rsaPrivateKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
   .toString()
 
 /** Runs the program to its end. */
-const rookery = (...args: ReadonlyArray<string>) =>
+const rookery = (...args: ReadonlyArray<string>) => rookeryIn({}, ...args)
+
+const rookeryIn = (env: Readonly<Record<string, string | undefined>>, ...args: ReadonlyArray<string>) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const running = yield* Process.startNode(program, args)
+      const running = yield* Process.startNode(program, args, { env })
       const { code } = yield* running.exit
       return { code, lines: running.lines }
     })
@@ -106,6 +108,24 @@ describe("the command line", () => {
       assert.deepStrictEqual([flag.code, command.code], [2, 2])
       assert.match(flag.lines.join("\n"), /--job\b/)
       assert.match(command.lines.join("\n"), /strat/)
+    })
+  )
+
+  it.live("takes what to start from CDS_SERVICE where the command line does not say it", () =>
+    Effect.gen(function* () {
+      const start = ["start", "--config", "nowhere.toml"]
+      const [none, ours, other] = yield* Effect.all(
+        [
+          rookeryIn({ CDS_SERVICE: undefined }, ...start),
+          rookeryIn({ CDS_SERVICE: "hatchery:vsphere" }, ...start),
+          rookeryIn({ CDS_SERVICE: "hatchery:swarm" }, ...start)
+        ],
+        { concurrency: 3 }
+      )
+      assert.match(none.lines[0]!, /Missing required argument: service/)
+      assert.match(ours.lines[0]!, /^--config = nowhere\.toml: the file cannot be read/)
+      assert.match(other.lines.join("\n"), /CDS_SERVICE/)
+      assert.deepStrictEqual([none.code, ours.code, other.code], [2, 2, 2])
     })
   )
 

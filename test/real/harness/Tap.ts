@@ -1,6 +1,13 @@
 /** An HTTP proxy on loopback that shows each exchange, and can withhold one answer: there the client is stopped at a known call. */
 import { Deferred, Effect, type Scope } from "effect"
-import { Agent, createServer, request as send, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
+import {
+  Agent,
+  createServer,
+  request as send,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse
+} from "node:http"
 import { type AddressInfo, connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { gunzipSync } from "node:zlib"
