@@ -9,16 +9,18 @@ import { makeHatching } from "./works/hatch.ts"
 import { type Course, ending, type WorkContext } from "./works/kit.ts"
 import { makeBuilding } from "./works/build.ts"
 import { makeReaping } from "./works/reap.ts"
+import { makeSettling } from "./works/settle.ts"
 import { makeWorking } from "./works/worker.ts"
 
 export const makeWorks = Effect.gen(function* () {
-  const { settleJob, settleLate, ...removing } = yield* makeReaping
+  const { settleJob, settleLate, inquire } = yield* makeSettling
   const works: { readonly [W in Work]: (context: WorkContext) => Course } = {
     ...(yield* makeHatching),
     ...(yield* makeClaiming),
     ...(yield* makeWorking),
     ...(yield* makeBuilding),
-    ...removing
+    ...(yield* makeReaping),
+    inquire
   }
   return { work: (name: Work, context: WorkContext) => ending(works[name](context)), settleJob, settleLate }
 })

@@ -4,14 +4,13 @@ import { TestClock } from "effect/testing"
 import { WorkerModels } from "../../../src/actors/models/WorkerModels.ts"
 import { makeReaping } from "../../../src/actors/vm/works/reap.ts"
 import { defaults } from "../../../src/schema/Config.ts"
-import type { JobWithModel } from "../../../src/schema/Job.ts"
-import { CdsError, VSphereError } from "../../../src/schema/Errors.ts"
+import { VSphereError } from "../../../src/schema/Errors.ts"
 import { Cds } from "../../../src/services/Cds.ts"
 import { Guest } from "../../../src/services/Guest.ts"
 import { Inventory } from "../../../src/services/Inventory.ts"
 import { Settings } from "../../../src/services/Settings.ts"
 import { VSphere } from "../../../src/services/VSphere.ts"
-import { claim, env, facts, machine, states } from "./sample.ts"
+import { env, facts, machine, states } from "./sample.ts"
 
 const unknown = new VSphereError({ operation: "ReconfigVM_Task", kind: "gone", message: "no such machine" })
 
@@ -59,72 +58,14 @@ describe("the removal of a machine that vCenter does not know", () => {
   )
 })
 
-/** All but CDS, for works that ask nobody else. */
-const withoutMachines = Layer.mergeAll(
+/** All but the inventory. */
+const withoutInventory = Layer.mergeAll(
   Layer.mock(Guest)({}),
   Layer.mock(WorkerModels)({}),
   Layer.mock(VSphere)({}),
-  Layer.mock(Inventory)({}),
-  Layer.succeed(Settings, { ...defaults, cds: { ...defaults.cds, name: env.hatchery } })
+  Layer.mock(Cds)({}),
+  Layer.succeed(Settings, defaults)
 )
-
-/** What is asked of CDS, and given back, when a worker's time to sign in is over and CDS does not know it. */
-const inquired = (elsewhere: boolean) =>
-  Effect.gen(function* () {
-    const released: Array<string> = []
-    const job = { status: "Scheduling", hatcheryName: env.hatchery }
-    const cds = Layer.mock(Cds)({
-      workers: Effect.succeed([]),
-      job: () => Effect.succeed({ job } as unknown as JobWithModel),
-      release: (_, id) => Effect.sync(() => void released.push(id))
-    })
-    const { inquire } = yield* makeReaping.pipe(Effect.provide(cds))
-    const end = yield* inquire({
-      vm: () => machine(states.overdue),
-      env: Effect.succeed(env),
-      tell: () => Effect.void,
-      carriedElsewhere: () => elsewhere,
-      onElsewhere: () => undefined
-    })
-    return { end, released }
-  }).pipe(Effect.provide(withoutMachines))
-
-describe("a worker that CDS does not know when its time to sign in is over", () => {
-  it.effect("is shut out: its job is given back at once, unless another machine carries it by now", () =>
-    Effect.gen(function* () {
-      const { end, released } = yield* inquired(false)
-      assert.strictEqual(end?._tag, "Refused")
-      assert.deepStrictEqual(released, [claim.jobId])
-      assert.deepStrictEqual(yield* inquired(true), { end, released: [] })
-    })
-  )
-})
-
-/** How often a job of a machine that went is given back, when CDS does as told and the first answer is lost. */
-const givenBack = (elsewhereThen: boolean) =>
-  Effect.gen(function* () {
-    let releases = 0
-    const job = { status: "Scheduling", hatcheryName: env.hatchery }
-    const lost = new CdsError({ call: "release", kind: "unreachable", message: "read ECONNRESET" })
-    const cds = Layer.mock(Cds)({
-      job: () => Effect.succeed({ job } as unknown as JobWithModel),
-      release: () => Effect.suspend(() => (++releases === 1 ? Effect.fail(lost) : Effect.void))
-    })
-    const { settleJob } = yield* makeReaping.pipe(Effect.provide(cds))
-    const carriedElsewhere = () => elsewhereThen && releases > 0
-    const settled = yield* Effect.forkChild(settleJob({ carriedElsewhere }, claim, "release", "its machine is gone"))
-    yield* TestClock.adjust("1 minute")
-    return { waits: yield* Fiber.join(settled), releases }
-  }).pipe(Effect.provide(withoutMachines))
-
-describe("a job that is given back, of which the answer is lost", () => {
-  it.effect("is given back again while it is ours, unless another machine carries it by now", () =>
-    Effect.gen(function* () {
-      assert.deepStrictEqual(yield* givenBack(false), { waits: true, releases: 2 })
-      assert.deepStrictEqual(yield* givenBack(true), { waits: false, releases: 1 })
-    })
-  )
-})
 
 describe("a clone whose answer was lost, and that does not show", () => {
   it.effect("is looked for as long as the view lacks what came of some clone: its address is not free until then", () =>
@@ -137,7 +78,7 @@ describe("a clone whose answer was lost, and that does not show", () => {
         lacksClone: Effect.sync(() => lacksClone),
         view: Effect.succeed(view)
       })
-      const { seek } = yield* makeReaping.pipe(Effect.provide([inventory, Layer.mock(Cds)({})]))
+      const { seek } = yield* makeReaping.pipe(Effect.provide(inventory))
       const sought = yield* Effect.forkChild(
         seek({
           vm: () => machine(states.cloning),
@@ -152,6 +93,6 @@ describe("a clone whose answer was lost, and that does not show", () => {
       lacksClone = false
       yield* TestClock.adjust("1 minute")
       assert.deepInclude(yield* Fiber.join(sought), { _tag: "Failed", unknown: false })
-    }).pipe(Effect.provide(withoutMachines))
+    }).pipe(Effect.provide(withoutInventory))
   )
 })
