@@ -16,6 +16,8 @@ import { play } from "./play.ts"
 const ofOthers: ReadonlyArray<string> = [
   // Its worker's.
   "POST /queue/workflows/:id/take",
+  "POST /queue/workflows/:id/step",
+  "GET /worker/model",
   // One model: the list has it.
   "GET /worker/model/:group/:name"
 ]

@@ -89,13 +89,13 @@ export const make = (session: Pick<Session, "call">, settings: Own, workers: Wor
     session.call({ name, method: "POST", path: `${jobPath(id)}/${path}`, body })
 
   /**
-   * CDS books whatever the job's status is, and answers without the job: so it is read afterwards, for as long as the caller waits, and after a lost
-   * answer anyway.
+   * CDS books whatever the job's status is, and answers without the job: so it is read afterwards, through an outage of a minute, and after a
+   * lost answer anyway.
    */
   const take = (id: JobId): Effect.Effect<Job, CdsError> => {
     const once = post("take", id, "book", { delay })
     const booked = Effect.retry(read(id), {
-      schedule: Schedule.spaced("1 second"),
+      schedule: Schedule.upTo(Schedule.spaced("1 second"), { duration: "1 minute" }),
       while: ({ kind }) => kind === "unreachable" || kind === "malformed"
     })
     return once.pipe(
