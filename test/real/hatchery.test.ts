@@ -91,7 +91,8 @@ sideBySide("the hatchery between VMware's simulator and the simulated CDS", Go.g
       const sessions = stand.taps.vcenter.exchanges.filter(({ operation }) => /^Log(in|out)$/.test(operation))
       assert.deepStrictEqual(
         sessions.map(({ operation, status }) => `${operation} ${status}`),
-        ["Login 200", "Logout 200"]
+        ["Login 200", "Logout 200"],
+        hatchery.lines.join("\n")
       )
       assert.deepStrictEqual(byRef(yield* stand.vcenter.inventory), before)
     }).pipe(Effect.scoped)

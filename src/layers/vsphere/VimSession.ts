@@ -68,7 +68,10 @@ interface Session {
   readonly manager: ManagedObjectRef
 }
 
-const logoutDeadline = Duration.seconds(5)
+/** Less than a stop has for its end (`closingMs` of the start command). */
+const logoutDeadline = Duration.seconds(8)
+
+const left = (why: string) => Effect.logWarning(`the session at vCenter is left to end by itself: ${why}`)
 
 const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"], never, Vim | Scope.Scope> =>
   Effect.gen(function* () {
@@ -91,7 +94,7 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
         Effect.withSpan(`Vim.${operation}`, { attributes: { "vim.operation": operation, ...targetOf(args) } })
       )
 
-    const end = ({ manager }: Session) => Effect.ignore(send("Logout", { _this: manager }))
+    const end = ({ manager }: Session) => send("Logout", { _this: manager })
 
     const establish = Effect.gen(function* () {
       const answer = yield* send("RetrieveServiceContent", { _this: serviceInstance })
@@ -101,7 +104,7 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
       const manager = content.sessionManager
       if (manager === undefined)
         return yield* new VimMalformed({ operation: "RetrieveServiceContent", reason: "no sessionManager" })
-      if (refused !== undefined) yield* end(refused)
+      if (refused !== undefined) yield* Effect.ignore(end(refused))
       refused = undefined
       yield* send("Login", {
         _this: manager,
@@ -110,7 +113,7 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
         locale: credentials.locale
       })
       const established = { content, manager }
-      if (frozen !== undefined) return yield* Effect.andThen(end(established), Effect.fail(frozen))
+      if (frozen !== undefined) return yield* Effect.andThen(Effect.ignore(end(established)), Effect.fail(frozen))
       return (session = established)
     }).pipe(
       Effect.mapError((error) =>
@@ -163,9 +166,12 @@ const make = (credentials: VimCredentials): Effect.Effect<VimSession["Service"],
         const ending = session
         session = undefined
         frozen = loggedOut()
-        if (ending !== undefined) return end(ending)
+        if (ending !== undefined) return Effect.catch(end(ending), (error) => left(describe(error)))
         return login === undefined ? Effect.void : Effect.ignore(Deferred.await(login))
-      }).pipe(Effect.timeoutOption(logoutDeadline), Effect.asVoid)
+      }).pipe(
+        Effect.timeoutOrElse({ duration: logoutDeadline, orElse: () => left("the logout has no answer") }),
+        Effect.asVoid
+      )
     })
   })
 
